@@ -1,0 +1,102 @@
+//! Who this agent is: `identity.json` in its data folder.
+//!
+//! The machine's id is random and made once. The credential is not here: the host keeps it.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use swarm_model::WorkerId;
+use swarm_model::id::{Entropy as _, SystemEntropy};
+
+use crate::durable;
+
+const FILE: &str = "identity.json";
+
+/// Which machine this is, and as which worker which coordinator knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// Random, made at the first start.
+    pub machine_id: String,
+    /// The coordinator that it joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joined: Option<Joined>,
+}
+
+/// A coordinator that this machine joined.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Joined {
+    /// Its address.
+    pub coordinator: String,
+    /// As whom it knows this agent.
+    pub worker_id: WorkerId,
+}
+
+/// An identity that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The file is out of reach.
+    #[error("{path} cannot be read or written")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file holds something else.
+    #[error("{path} is damaged: move it away, and join the coordinator anew with a key")]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+impl Identity {
+    /// Reads who we are, or makes it up at the first start.
+    pub(crate) fn load_or_create(data_dir: &Path) -> Result<Self, IdentityError> {
+        let path = data_dir.join(FILE);
+        match std::fs::read(&path) {
+            Ok(content) => serde_json::from_slice(&content).map_err(|source| IdentityError::Damaged { path, source }),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let machine_id = SystemEntropy.ten_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+                let identity = Self { machine_id, joined: None };
+                identity.save(data_dir)?;
+                Ok(identity)
+            }
+            Err(source) => Err(IdentityError::File { path, source }),
+        }
+    }
+
+    pub(crate) fn save(&self, data_dir: &Path) -> Result<(), IdentityError> {
+        let path = data_dir.join(FILE);
+        let mut content = serde_json::to_vec_pretty(self)
+            .map_err(|source| IdentityError::Damaged { path: path.clone(), source })?;
+        content.push(b'\n');
+        durable::replace(&path, &content).map_err(|source| IdentityError::File { path, source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_stays_who_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Identity::load_or_create(folder.path()).unwrap();
+        assert_eq!(first.machine_id.len(), 20);
+        assert_eq!(Identity::load_or_create(folder.path()).unwrap(), first);
+    }
+
+    #[test]
+    fn a_damaged_identity_is_told_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE), "{").unwrap();
+        assert!(matches!(Identity::load_or_create(folder.path()), Err(IdentityError::Damaged { .. })));
+        assert_eq!(std::fs::read_to_string(folder.path().join(FILE)).unwrap(), "{");
+    }
+}

@@ -1,0 +1,601 @@
+//! The coordinator's state machine: every task that has not ended, every worker that is there or holds a lease.
+//!
+//! A command changes the board at once and notes what must be written; [`Board::take`] gives that as one set of
+//! [`Changes`] together with the [`Effect`]s to carry out after the commit. If the commit fails, the board is
+//! thrown away and made anew from the store.
+//!
+//! Deadlines of leases live here and not in rows: a coordinator that starts gives every lease a full period, so
+//! that its own downtime loses nobody's work, and a heartbeat costs no write.
+
+mod dirty;
+mod placement;
+mod reports;
+mod time;
+mod workers;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use swarm_model::change::{Changes, EventKind, EventRecord, LiveTask, TaskHead, TaskRow};
+use swarm_model::task::{Lease, Limits, Priority, TaskSpec};
+use swarm_model::worker::AttemptRef;
+use swarm_model::{
+    EventId, FailureClass, RunId, TaskEvent, TaskId, TaskNumber, TaskState, TaskStatus, Timestamp, ToolName, UserId, WorkerId,
+    WorkflowId,
+};
+
+use crate::fairness::{CLAIM_COST, Faded, USER_HALF_LIFE};
+use crate::fleet::{Fleet, WorkerView};
+use crate::queue::{ClassId, ClassKey, ReadyQueue};
+
+use dirty::Dirty;
+use time::Timer;
+
+pub use placement::{CandidateReport, PlacementReport};
+pub use workers::Joined;
+
+/// Where counting goes on: the highest numbers in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// The last task's number.
+    pub last_number: i64,
+    /// The last event.
+    pub last_event: i64,
+}
+
+/// A task to be queued.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewTask {
+    /// Its id.
+    pub task_id: TaskId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// The workflow it belongs to.
+    pub workflow_id: Option<WorkflowId>,
+    /// The run it belongs to.
+    pub run_id: Option<RunId>,
+    /// The node it carries out.
+    pub node: Option<String>,
+    /// What is asked for.
+    pub spec: TaskSpec,
+    /// The task that a person tries again.
+    pub retry_of: Option<TaskId>,
+    /// The same key from the same person gives the same task; the caller has checked it.
+    pub idempotency_key: Option<String>,
+    /// W3C trace context.
+    pub traceparent: Option<String>,
+}
+
+/// What a person changes about a queued task.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TaskEdit {
+    /// The prompt.
+    pub description: Option<String>,
+    /// From 1 to 10.
+    pub priority: Option<Priority>,
+    /// How far it may go.
+    pub limits: Option<Limits>,
+}
+
+/// A command that the board cannot follow. Nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// It has ended, or was never there.
+    #[error("the task is not there, or it has ended")]
+    NotLive,
+    /// It is not in a state that allows this.
+    #[error("a task that is {0} cannot do this")]
+    NotIn(TaskStatus),
+    /// It was changed in the meantime.
+    #[error("the task was changed in the meantime: it has version {0} now")]
+    VersionConflict(i64),
+}
+
+/// An attempt that the worker no longer holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the attempt does not hold the lease")]
+pub struct Staleness;
+
+/// What became of a reported result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It counts.
+    Applied,
+    /// It came too late, or again: evidence at most.
+    Late,
+}
+
+/// What to do after the commit.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Hand this attempt to the worker.
+    Assign {
+        /// To whom.
+        worker_id: WorkerId,
+        /// Which attempt.
+        attempt: u32,
+        /// The tool to run.
+        tool: ToolName,
+        /// Whether the task's user owns the worker.
+        by_owner: bool,
+        /// The task.
+        head: Arc<TaskHead>,
+    },
+    /// Tell the worker to end this attempt.
+    Cancel {
+        /// Whom.
+        worker_id: WorkerId,
+        /// Which attempt.
+        attempt: AttemptRef,
+    },
+    /// The worker's leases are gone: a socket that is still there is dead and can be closed.
+    Silent {
+        /// Which worker.
+        worker_id: WorkerId,
+    },
+}
+
+/// A task that has not ended.
+#[derive(Debug)]
+struct Entry {
+    head: Arc<TaskHead>,
+    state: TaskState,
+    row: TaskRow,
+    class: ClassKey,
+    /// The tool of the current attempt.
+    tool: Option<ToolName>,
+    /// When the current attempt was given out.
+    assigned_at: Timestamp,
+    /// When the worker of the current attempt began.
+    attempt_started_at: Option<Timestamp>,
+    /// The worker's highest stored line of the current attempt.
+    log_received: u64,
+    /// Whether it stands in the ready queue.
+    is_ready: bool,
+}
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub struct Board {
+    last_number: i64,
+    last_event: i64,
+    tasks: HashMap<TaskNumber, Entry>,
+    by_id: HashMap<TaskId, TaskNumber>,
+    ready: ReadyQueue,
+    fleet: Fleet,
+    timers: BTreeSet<(Timestamp, Timer)>,
+    usage: HashMap<UserId, Faded>,
+    /// Machines that lately worked for a person, the latest last; a handful.
+    familiar: HashMap<UserId, Vec<WorkerId>>,
+    is_paused: bool,
+    dirty: Dirty,
+    effects: Vec<Effect>,
+}
+
+/// How many machines a person's affinity remembers.
+const FAMILIAR: usize = 4;
+/// How long an assignment may stay unanswered.
+const ACCEPT_WITHIN: std::time::Duration = std::time::Duration::from_secs(20);
+/// How long a refusal of the moment (no free slot) keeps a task from the queue.
+const REFUSED_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+
+impl Board {
+    /// A board for a store in which counting stands at `counters`.
+    pub fn new(counters: Counters) -> Self {
+        Self { last_number: counters.last_number, last_event: counters.last_event, ..Self::default() }
+    }
+
+    /// Takes up a task from the store. Its lease, if it has one, starts anew when its worker is restored.
+    pub fn restore(&mut self, live: LiveTask, now: Timestamp) {
+        let LiveTask { head, row, log_received } = live;
+        let number = head.number;
+        let state = state_of(&row);
+        let class = ClassKey::of(head.user_id, &head.spec, &[]);
+        self.by_id.insert(head.task_id, number);
+        let entry = Entry {
+            head: Arc::new(head),
+            state,
+            row,
+            class,
+            tool: None,
+            assigned_at: now,
+            attempt_started_at: None,
+            log_received,
+            is_ready: false,
+        };
+        self.tasks.insert(number, entry);
+        match state {
+            TaskState::Queued { .. } => self.enqueue(number, now),
+            TaskState::Assigned { lease } => {
+                self.restore_lease(lease, number, now);
+                self.timers.insert((now + ACCEPT_WITHIN, Timer::Accept(number, lease.attempt)));
+            }
+            TaskState::Running { lease, .. } => {
+                self.restore_lease(lease, number, now);
+                self.arm_wall_clock(number, now);
+            }
+            TaskState::Waiting { until, .. } => {
+                if let Some(until) = until {
+                    self.timers.insert((until, Timer::Wake(number)));
+                }
+            }
+            TaskState::Completed | TaskState::Failed(_) | TaskState::Cancelled => {}
+        }
+    }
+
+    /// Queues a task; gives its number.
+    pub fn submit(&mut self, new: NewTask, now: Timestamp) -> TaskNumber {
+        self.last_number += 1;
+        let number = TaskNumber(self.last_number);
+        let class = ClassKey::of(new.user_id, &new.spec, &[]);
+        let head = TaskHead {
+            task_id: new.task_id,
+            number,
+            user_id: new.user_id,
+            workflow_id: new.workflow_id,
+            run_id: new.run_id,
+            node: new.node,
+            spec: new.spec,
+            retry_of: new.retry_of,
+            idempotency_key: new.idempotency_key,
+            traceparent: new.traceparent,
+            created_at: now,
+        };
+        let state = TaskState::Queued { ready_at: now };
+        let row = TaskRow {
+            version: 0,
+            status: state.status(),
+            worker_id: None,
+            attempt: 0,
+            failures: 0,
+            losses: 0,
+            ready_at: now,
+            started_at: None,
+            completed_at: None,
+            progress: None,
+            wait_reason: None,
+            wait_until: None,
+            cancel_requested_at: None,
+            failure_class: None,
+            error: None,
+            log_seq: 0,
+        };
+        let queue_wait = head.spec.limits.queue_wait_ms;
+        self.by_id.insert(head.task_id, number);
+        let entry = Entry {
+            head: Arc::new(head),
+            state,
+            row,
+            class,
+            tool: None,
+            assigned_at: now,
+            attempt_started_at: None,
+            log_received: 0,
+            is_ready: false,
+        };
+        self.tasks.insert(number, entry);
+        self.dirty.inserted(number);
+        self.task_event(EventKind::TaskQueued, number, None, now);
+        if let Some(wait) = queue_wait {
+            self.timers.insert((now + std::time::Duration::from_millis(wait), Timer::QueueWait(number)));
+        }
+        self.enqueue(number, now);
+        number
+    }
+
+    /// Changes a queued task that has `version`.
+    pub fn edit(&mut self, number: TaskNumber, version: i64, edit: TaskEdit, now: Timestamp) -> Result<(), CommandError> {
+        let entry = self.tasks.get(&number).ok_or(CommandError::NotLive)?;
+        if !matches!(entry.state, TaskState::Queued { .. }) {
+            return Err(CommandError::NotIn(entry.state.status()));
+        }
+        let current = entry.row.version + i64::from(self.dirty.contains(number));
+        if current != version {
+            return Err(CommandError::VersionConflict(current));
+        }
+        self.dequeue(number);
+        let Some(entry) = self.tasks.get_mut(&number) else { return Err(CommandError::NotLive) };
+        let head = Arc::make_mut(&mut entry.head);
+        if let Some(description) = edit.description {
+            head.spec.description = description;
+        }
+        if let Some(priority) = edit.priority {
+            head.spec.priority = priority;
+        }
+        if let Some(limits) = edit.limits {
+            if let Some(wait) = limits.queue_wait_ms {
+                let deadline = head.created_at + std::time::Duration::from_millis(wait);
+                self.timers.insert((deadline, Timer::QueueWait(number)));
+            }
+            head.spec.limits = limits;
+        }
+        self.dirty.spec_changed(number);
+        self.task_event(EventKind::TaskEdited, number, None, now);
+        self.enqueue(number, now);
+        Ok(())
+    }
+
+    /// Ends a task: at once, or by way of its worker where it runs.
+    pub fn cancel(&mut self, number: TaskNumber, now: Timestamp) -> Result<TaskStatus, CommandError> {
+        let entry = self.tasks.get(&number).ok_or(CommandError::NotLive)?;
+        let before = entry.state;
+        match before {
+            TaskState::Running { cancel_requested_at: Some(_), .. } => return Ok(TaskStatus::Running),
+            TaskState::Running { lease, .. } => {
+                self.transition(number, TaskEvent::Cancel { at: now }, now);
+                self.task_event(EventKind::TaskCancelRequested, number, None, now);
+                let attempt = self.attempt_ref(number, lease);
+                self.effects.push(Effect::Cancel { worker_id: lease.worker_id, attempt });
+            }
+            TaskState::Assigned { lease } => {
+                let attempt = self.attempt_ref(number, lease);
+                self.close_attempt(number, lease, swarm_model::change::AttemptStatus::Cancelled, None, None, None, now);
+                self.transition(number, TaskEvent::Cancel { at: now }, now);
+                self.task_event(EventKind::TaskCancelled, number, None, now);
+                self.effects.push(Effect::Cancel { worker_id: lease.worker_id, attempt });
+            }
+            TaskState::Queued { .. } | TaskState::Waiting { .. } => {
+                self.dequeue(number);
+                self.transition(number, TaskEvent::Cancel { at: now }, now);
+                self.task_event(EventKind::TaskCancelled, number, None, now);
+            }
+            TaskState::Completed | TaskState::Failed(_) | TaskState::Cancelled => return Err(CommandError::NotLive),
+        }
+        Ok(self.tasks.get(&number).map_or(TaskStatus::Cancelled, |entry| entry.state.status()))
+    }
+
+    /// Stops or restarts the hand-out for everyone.
+    pub fn set_paused(&mut self, paused: bool, now: Timestamp) {
+        if self.is_paused != paused {
+            self.is_paused = paused;
+            let detail = if paused { "paused" } else { "resumed" };
+            self.event(EventKind::SwarmChanged, None, None, None, None, Some(detail.to_owned()), now);
+        }
+    }
+
+    /// Takes up whether the hand-out was stopped, which is no news.
+    pub fn restore_paused(&mut self, paused: bool) {
+        self.is_paused = paused;
+    }
+
+    /// Whether the hand-out is stopped.
+    pub fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
+    /// Gives ready tasks to free workers until nothing fits; returns how many.
+    pub fn allocate(&mut self, now: Timestamp) -> usize {
+        let mut assigned = 0;
+        while let Some((number, class, worker, tool)) = self.pick(now) {
+            self.assign(number, class, worker, tool, now);
+            assigned += 1;
+        }
+        assigned
+    }
+
+    /// The next claim: whose turn it is, their first class that fits a free worker, and the best such worker.
+    fn pick(&mut self, now: Timestamp) -> Option<(TaskNumber, ClassId, WorkerId, ToolName)> {
+        if self.is_paused || self.fleet.n_free() == 0 || self.ready.len() == 0 {
+            return None;
+        }
+        let users: Vec<UserId> = self.ready.users().collect();
+        let mut turn: Option<(f64, UserId, TaskNumber, ClassId, WorkerId, ToolName)> = None;
+        for user in users {
+            for class_id in self.ready.classes_of(user) {
+                let Some((number, worker, tool)) = self.fit(user, class_id) else { continue };
+                let used = self.usage.get(&user).map_or(0.0, |usage| usage.value(now, USER_HALF_LIFE));
+                // The owner of a contended machine weighs double on it.
+                let owns = self.fleet.member(worker).is_some_and(|member| member.profile.owner == user);
+                let counts = if owns { used / 2.0 } else { used };
+                let first = turn.as_ref().is_none_or(|(least, other, ..)| (counts, user) < (*least, *other));
+                if first {
+                    turn = Some((counts, user, number, class_id, worker, tool));
+                }
+                break;
+            }
+        }
+        turn.map(|(_, _, number, class, worker, tool)| (number, class, worker, tool))
+    }
+
+    /// The first task of a class and the best free worker for it.
+    fn fit(&mut self, user: UserId, class_id: ClassId) -> Option<(TaskNumber, WorkerId, ToolName)> {
+        let generation = self.fleet.generation();
+        let class = self.ready.class_mut(class_id)?;
+        if class.fitting_generation != Some(generation) {
+            class.fitting = self.fleet.fitting(&class.key);
+            class.fitting_generation = Some(generation);
+        }
+        let number = class.first()?;
+        let familiar = self.familiar.get(&user).map_or(&[][..], Vec::as_slice);
+        let (worker, tool) = self.fleet.best(&class.key, &class.fitting, |worker| familiar.contains(&worker), familiar)?;
+        Some((number, worker, tool))
+    }
+
+    fn assign(&mut self, number: TaskNumber, class: ClassId, worker_id: WorkerId, tool: ToolName, now: Timestamp) {
+        debug_assert!(self.ready.class(class).is_some());
+        self.dequeue(number);
+        let Some(entry) = self.tasks.get_mut(&number) else { return };
+        let attempt = entry.row.attempt + 1;
+        entry.row.attempt = attempt;
+        entry.row.worker_id = Some(worker_id);
+        entry.row.progress = None;
+        entry.tool = Some(tool.clone());
+        entry.assigned_at = now;
+        entry.attempt_started_at = None;
+        entry.log_received = 0;
+        let (user, head) = (entry.head.user_id, Arc::clone(&entry.head));
+        self.transition(number, TaskEvent::Assign(Lease { worker_id, attempt }), now);
+        self.dirty.opened(swarm_model::change::OpenAttempt {
+            number,
+            attempt,
+            worker_id,
+            tool: tool.clone(),
+            model: head.spec.model.clone(),
+            assigned_at: now,
+        });
+        self.task_event(EventKind::TaskAssigned, number, None, now);
+        self.timers.insert((now + ACCEPT_WITHIN, Timer::Accept(number, attempt)));
+        self.fleet.take(worker_id, number, &tool, now);
+
+        let member = self.fleet.member(worker_id);
+        let by_owner = member.is_some_and(|member| member.profile.owner == user);
+        if member.is_some_and(|member| member.profile.is_contended()) {
+            self.usage.entry(user).or_default().add(CLAIM_COST, now, USER_HALF_LIFE);
+        }
+        let familiar = self.familiar.entry(user).or_default();
+        if familiar.last() != Some(&worker_id) {
+            familiar.retain(|known| *known != worker_id);
+            familiar.push(worker_id);
+            if familiar.len() > FAMILIAR {
+                familiar.remove(0);
+            }
+        }
+        self.effects.push(Effect::Assign { worker_id, attempt, tool, by_owner, head });
+    }
+
+    /// What the store must write, and what to do once it has.
+    pub fn take(&mut self) -> (Changes, Vec<Effect>) {
+        let changes = self.take_changes();
+        (changes, std::mem::take(&mut self.effects))
+    }
+
+    /// Workers whose view changed since the last call, with the view; `None` for one that is gone.
+    pub fn take_worker_views(&mut self) -> Vec<(WorkerId, Option<WorkerView>)> {
+        let touched = self.fleet.take_touched();
+        touched.into_iter().map(|worker| (worker, self.fleet.view(worker))).collect()
+    }
+
+    /// How many tasks stand ready.
+    pub fn n_ready(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// How many tasks have not ended.
+    pub fn n_live(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// The number of a task that has not ended.
+    pub fn number_of(&self, task: TaskId) -> Option<TaskNumber> {
+        self.by_id.get(&task).copied()
+    }
+
+    /// A task as it is now, where it has not ended.
+    pub fn task(&self, number: TaskNumber) -> Option<(&Arc<TaskHead>, &TaskRow)> {
+        self.tasks.get(&number).map(|entry| (&entry.head, &entry.row))
+    }
+
+    /// An attempt that a worker holds without having answered, to be handed out again when it asks again.
+    pub fn unanswered(&self, worker: WorkerId) -> Option<Effect> {
+        let member = self.fleet.member(worker)?;
+        member.tasks.iter().find_map(|number| {
+            let entry = self.tasks.get(number)?;
+            let TaskState::Assigned { lease } = entry.state else { return None };
+            Some(Effect::Assign {
+                worker_id: worker,
+                attempt: lease.attempt,
+                tool: entry.tool.clone()?,
+                by_owner: member.profile.owner == entry.head.user_id,
+                head: Arc::clone(&entry.head),
+            })
+        })
+    }
+
+    fn attempt_ref(&self, number: TaskNumber, lease: Lease) -> AttemptRef {
+        let task_id = self.tasks.get(&number).map_or(TaskId::from_uuid(Default::default()), |entry| entry.head.task_id);
+        AttemptRef { task_id, attempt: lease.attempt }
+    }
+
+    /// Puts a queued task into the ready queue, or sets the timer that will.
+    fn enqueue(&mut self, number: TaskNumber, now: Timestamp) {
+        let Some(entry) = self.tasks.get_mut(&number) else { return };
+        let TaskState::Queued { ready_at } = entry.state else { return };
+        if ready_at > now {
+            self.timers.insert((ready_at, Timer::Ready(number)));
+        } else if !entry.is_ready {
+            entry.is_ready = true;
+            self.ready.insert(entry.class.clone(), entry.head.spec.priority, number);
+        }
+    }
+
+    fn dequeue(&mut self, number: TaskNumber) {
+        let Some(entry) = self.tasks.get_mut(&number) else { return };
+        if entry.is_ready {
+            entry.is_ready = false;
+            self.ready.remove(&entry.class, entry.head.spec.priority, number);
+        }
+    }
+
+    /// Applies an event to a task's state and brings its row in line. The callers have checked that it is allowed.
+    fn transition(&mut self, number: TaskNumber, event: TaskEvent, now: Timestamp) -> bool {
+        let Some(entry) = self.tasks.get_mut(&number) else { return false };
+        let next = match entry.state.on(event) {
+            Ok(next) => next,
+            Err(refused) => {
+                debug_assert!(false, "task {number}: {refused}");
+                return false;
+            }
+        };
+        entry.state = next;
+        let row = &mut entry.row;
+        row.status = next.status();
+        (row.wait_reason, row.wait_until) = (None, None);
+        match next {
+            TaskState::Queued { ready_at } => row.ready_at = ready_at,
+            TaskState::Running { cancel_requested_at, .. } => row.cancel_requested_at = cancel_requested_at,
+            TaskState::Waiting { reason, until } => (row.wait_reason, row.wait_until) = (Some(reason), until),
+            TaskState::Failed(class) => row.failure_class = Some(class),
+            TaskState::Completed => (row.failure_class, row.error, row.progress) = (None, None, row.progress.map(|_| 100)),
+            TaskState::Assigned { .. } | TaskState::Cancelled => {}
+        }
+        if row.status.is_terminal() {
+            row.completed_at = Some(now);
+        }
+        self.dirty.updated(number);
+        true
+    }
+
+    fn task_event(&mut self, kind: EventKind, number: TaskNumber, detail: Option<String>, now: Timestamp) {
+        let Some(entry) = self.tasks.get(&number) else { return };
+        let attempt = (entry.row.attempt > 0).then_some(entry.row.attempt);
+        let (user, worker) = (entry.head.user_id, attempt.and(entry.row.worker_id));
+        self.event(kind, Some(user), Some(number), worker, attempt, detail, now);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "an event is exactly these facts")]
+    fn event(
+        &mut self,
+        kind: EventKind,
+        user_id: Option<UserId>,
+        number: Option<TaskNumber>,
+        worker_id: Option<WorkerId>,
+        attempt: Option<u32>,
+        detail: Option<String>,
+        at: Timestamp,
+    ) {
+        self.last_event += 1;
+        let id = EventId(self.last_event);
+        self.dirty.event(EventRecord { id, at, kind, user_id, number, worker_id, attempt, detail });
+    }
+}
+
+/// The state that a row tells of.
+fn state_of(row: &TaskRow) -> TaskState {
+    let lease = row.worker_id.map(|worker_id| Lease { worker_id, attempt: row.attempt });
+    match (row.status, lease) {
+        (TaskStatus::Assigned, Some(lease)) => TaskState::Assigned { lease },
+        (TaskStatus::Running, Some(lease)) => TaskState::Running { lease, cancel_requested_at: row.cancel_requested_at },
+        // A row that says it is held by nobody can be given out again without harm.
+        (TaskStatus::Queued | TaskStatus::Assigned | TaskStatus::Running, _) => TaskState::Queued { ready_at: row.ready_at },
+        (TaskStatus::Waiting, _) => TaskState::Waiting {
+            reason: row.wait_reason.unwrap_or(swarm_model::task::WaitReason::Quota),
+            until: row.wait_until,
+        },
+        (TaskStatus::Completed, _) => TaskState::Completed,
+        (TaskStatus::Failed, _) => TaskState::Failed(row.failure_class.unwrap_or(FailureClass::ProcessFailed)),
+        (TaskStatus::Cancelled, _) => TaskState::Cancelled,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! Why a task is where it is, or why nothing fits: the same sums as the allocator's, laid open.
+
+use swarm_model::{TaskNumber, TaskState, Timestamp, UserId, WorkerId};
+
+use super::Board;
+use crate::fleet::Fleet;
+use crate::score::Score;
+
+/// What the allocator thinks of a worker for a task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CandidateReport {
+    /// Which worker.
+    pub worker_id: WorkerId,
+    /// What people call it.
+    pub machine_name: String,
+    /// Its points; absent where tool or model do not fit.
+    pub score: Option<Score>,
+    /// What rules it out; empty where it could take the task now.
+    pub obstacles: Vec<String>,
+}
+
+/// What the allocator thinks of a task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlacementReport {
+    /// Where it stands.
+    pub state: TaskState,
+    /// Ready tasks of the same person that come first.
+    pub ahead: Option<u64>,
+    /// Workers that are connected, the best one first.
+    pub candidates: Vec<CandidateReport>,
+}
+
+impl Board {
+    /// Explains a task that has not ended. Only workers that `visible` allows are named.
+    pub fn placement(&self, number: TaskNumber, visible: impl Fn(WorkerId) -> bool, now: Timestamp) -> Option<PlacementReport> {
+        let entry = self.tasks.get(&number)?;
+        let user: UserId = entry.head.user_id;
+        let ahead = entry.is_ready.then(|| self.ready.ahead(user, &entry.class, entry.head.spec.priority, number));
+        let familiar = self.familiar.get(&user);
+        let mut candidates: Vec<_> = self
+            .fleet
+            .members()
+            .filter(|member| !member.profile.machine_name.is_empty() && visible(member.profile.worker_id))
+            .map(|member| CandidateReport {
+                worker_id: member.profile.worker_id,
+                machine_name: member.profile.machine_name.clone(),
+                score: {
+                    let known = familiar.is_some_and(|familiar| familiar.contains(&member.profile.worker_id));
+                    self.fleet.score_of(member, &entry.class, known, now)
+                },
+                obstacles: Fleet::obstacles(member, &entry.class),
+            })
+            .collect();
+        candidates.sort_by_key(|candidate| {
+            let points = candidate.score.map_or(0, Score::total);
+            (!candidate.obstacles.is_empty(), std::cmp::Reverse(points), candidate.worker_id)
+        });
+        Some(PlacementReport { state: entry.state, ahead, candidates })
+    }
+}

@@ -1,0 +1,253 @@
+//! Random histories: whatever is said in whatever order, the invariants hold and every task can end.
+
+use proptest::prelude::*;
+use swarm_model::change::{AttemptStatus, TaskRow};
+use swarm_model::invariants::{AuditedTask, check_tasks};
+
+use super::*;
+
+/// What the store would hold, checked as the store checks it.
+#[derive(Default)]
+struct Shelf {
+    tasks: BTreeMap<TaskNumber, AuditedTask>,
+    results: BTreeMap<TaskNumber, usize>,
+    last_event: i64,
+}
+
+impl Shelf {
+    fn put(&mut self, changes: &Changes) {
+        for insert in &changes.inserts {
+            let number = insert.head.number;
+            assert_eq!(insert.row.version, 1);
+            let task = AuditedTask { number, row: insert.row.clone(), attempts: Vec::new(), log_batches: Vec::new() };
+            assert!(self.tasks.insert(number, task).is_none(), "task {number} was inserted twice");
+        }
+        for update in &changes.updates {
+            let task = self.tasks.get_mut(&update.number).expect("an update of a known task");
+            assert_eq!(update.row.version, task.row.version + 1, "written on old knowledge");
+            assert!(!task.row.status.is_terminal(), "an ended task was written");
+            task.row = update.row.clone();
+            *self.results.entry(update.number).or_default() += usize::from(update.result.is_some());
+        }
+        for opened in &changes.opened {
+            let task = self.tasks.get_mut(&opened.number).unwrap();
+            assert_eq!(opened.attempt as usize, task.attempts.len() + 1);
+            task.attempts.push(AttemptStatus::Assigned);
+        }
+        for update in &changes.attempts {
+            let task = self.tasks.get_mut(&update.number).unwrap();
+            task.attempts[update.attempt as usize - 1] = update.status;
+        }
+        for log in &changes.logs {
+            let last = log.first_seq + log.lines.len() as u64 - 1;
+            self.tasks.get_mut(&log.number).unwrap().log_batches.push((log.first_seq, last));
+        }
+        for event in &changes.events {
+            assert!(event.id.0 > self.last_event, "events are numbered in order");
+            self.last_event = event.id.0;
+        }
+    }
+
+    fn check(&self) {
+        let tasks: Vec<_> = self.tasks.values().cloned().collect();
+        assert_eq!(check_tasks(&tasks), []);
+    }
+
+    fn row(&self, number: TaskNumber) -> &TaskRow {
+        &self.tasks[&number].row
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Submit { user: u8, priority: u8, pinned: Option<u16>, global: bool },
+    Join { worker: u16, names_its_runs: bool },
+    Leave { worker: u16 },
+    Heartbeat { worker: u16 },
+    Accept { nth: usize },
+    Refuse { nth: usize, lasting: bool },
+    Log { nth: usize, from: u64, n: u64 },
+    Result { nth: usize, outcome: u8 },
+    Cancel { task: i64 },
+    Pause { worker: u16, paused: bool },
+    PauseAll { paused: bool },
+    Remove { worker: u16 },
+    Pass { millis: u64 },
+    Restart,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let worker = 1..=3u16;
+    let step = prop_oneof![
+        5 => (1..=2u8, 1..=10u8, prop::option::weighted(0.2, 1..=3u16), prop::bool::weighted(0.2))
+            .prop_map(|(user, priority, pinned, global)| Step::Submit { user, priority, pinned, global }),
+        3 => (worker.clone(), any::<bool>()).prop_map(|(worker, names_its_runs)| Step::Join { worker, names_its_runs }),
+        1 => worker.clone().prop_map(|worker| Step::Leave { worker }),
+        3 => worker.clone().prop_map(|worker| Step::Heartbeat { worker }),
+        6 => any::<usize>().prop_map(|nth| Step::Accept { nth }),
+        1 => (any::<usize>(), any::<bool>()).prop_map(|(nth, lasting)| Step::Refuse { nth, lasting }),
+        4 => (any::<usize>(), 1..6u64, 1..5u64).prop_map(|(nth, from, n)| Step::Log { nth, from, n }),
+        6 => (any::<usize>(), 0..8u8).prop_map(|(nth, outcome)| Step::Result { nth, outcome }),
+        1 => (1..20i64).prop_map(|task| Step::Cancel { task }),
+        1 => (worker.clone(), any::<bool>()).prop_map(|(worker, paused)| Step::Pause { worker, paused }),
+        1 => prop::bool::weighted(0.3).prop_map(|paused| Step::PauseAll { paused }),
+        1 => worker.prop_map(|worker| Step::Remove { worker }),
+        4 => prop_oneof![0..2_000u64, 5_000..40_000u64].prop_map(|millis| Step::Pass { millis }),
+        1 => Just(Step::Restart),
+    ];
+    prop::collection::vec(step, 1..120)
+}
+
+fn outcome(n: u8) -> Outcome {
+    match n {
+        0 | 1 => done("ok"),
+        2 => failed(FailureClass::Server),
+        3 => failed(FailureClass::Quota),
+        4 => failed(FailureClass::ToolMissing),
+        5 => failed(FailureClass::Refused),
+        6 => Outcome::Cancelled { partial: None },
+        _ => failed(FailureClass::RateLimited),
+    }
+}
+
+fn random_profile(n: u16) -> WorkerProfile {
+    let mut profile = profile(n);
+    profile.capabilities.slots = u32::from(n);
+    profile.shared = n == 2;
+    profile.operators = if n == 3 { BTreeSet::from([user(2)]) } else { BTreeSet::new() };
+    profile
+}
+
+/// Carries one step out; returns where the world stands.
+fn carry_out(world: &mut World, shelf: &mut Shelf, step: &Step) {
+    let now = world.now;
+    let some_attempt = |world: &World, nth: usize| {
+        (!world.assigned.is_empty()).then(|| world.assigned[nth % world.assigned.len()])
+    };
+    match *step {
+        Step::Submit { user: n, priority, pinned, global } => {
+            let queue = match (pinned, global) {
+                (Some(n), _) => Queue::Worker { worker_id: worker(n) },
+                (None, true) => Queue::Global,
+                (None, false) => Queue::User,
+            };
+            world.submit_for(user(n), TaskSpec { queue, priority: Priority::new(priority).unwrap(), ..spec() });
+        }
+        Step::Join { worker: n, names_its_runs } => {
+            let mine = world.assigned.iter().filter(|(by, _)| *by == worker(n)).map(|(_, attempt)| *attempt);
+            let named: Vec<_> = if names_its_runs { mine.collect() } else { Vec::new() };
+            world.board.worker_joined(random_profile(n), &named, now);
+        }
+        Step::Leave { worker: n } => world.board.worker_left(worker(n), now),
+        Step::Heartbeat { worker: n } => {
+            let mine: Vec<_> = world.assigned.iter().filter(|(by, _)| *by == worker(n)).map(|(_, attempt)| *attempt).collect();
+            world.board.heartbeat(worker(n), Load::default(), &mine, now);
+        }
+        Step::Accept { nth } => {
+            if let Some((by, attempt)) = some_attempt(world, nth) {
+                let _ = world.board.accept(by, attempt, now);
+            }
+        }
+        Step::Refuse { nth, lasting } => {
+            if let Some((by, attempt)) = some_attempt(world, nth) {
+                let reason = if lasting { RefusalReason::ToolNotAllowed } else { RefusalReason::NoFreeSlot };
+                let _ = world.board.refuse(by, attempt, &reason, now);
+            }
+        }
+        Step::Log { nth, from, n } => {
+            if let Some((by, attempt)) = some_attempt(world, nth) {
+                let _ = world.board.log(by, attempt, lines(from..=from + n));
+            }
+        }
+        Step::Result { nth, outcome: n } => {
+            if let Some((by, attempt)) = some_attempt(world, nth) {
+                world.board.result(by, attempt, outcome(n), RunRecord::default(), now);
+            }
+        }
+        Step::Cancel { task } => {
+            let _ = world.board.cancel(TaskNumber(task), now);
+        }
+        Step::Pause { worker: n, paused } => {
+            world.board.set_pauses(worker(n), Pauses { by_coordinator: paused, by_owner: false }, now);
+        }
+        Step::PauseAll { paused } => world.board.set_paused(paused, now),
+        Step::Remove { worker: n } => world.board.worker_removed(worker(n), now),
+        Step::Pass { millis } => {
+            world.now = world.now + Duration::from_millis(millis);
+            world.board.tick(world.now);
+        }
+        Step::Restart => {
+            let mut board = Board::new(Counters { last_number: world.board.last_number, last_event: shelf.last_event });
+            for (number, task) in shelf.tasks.iter().filter(|(_, task)| !task.row.status.is_terminal()) {
+                let (head, _) = world.board.task(*number).expect("a live task is on the board");
+                let live = LiveTask { head: (**head).clone(), row: task.row.clone(), log_received: 0 };
+                board.restore(live, now);
+            }
+            world.board = board;
+        }
+    }
+    world.settle();
+    shelf.put(world.written.last().unwrap());
+    shelf.check();
+}
+
+/// Lets good workers finish whatever is left.
+fn run_dry(world: &mut World, shelf: &mut Shelf) {
+    for _ in 0..400 {
+        if world.board.n_live() == 0 {
+            return;
+        }
+        world.board.set_paused(false, world.now);
+        for n in 1..=3 {
+            let named: Vec<_> = world.assigned.iter().filter(|(by, _)| *by == worker(n)).map(|(_, attempt)| *attempt).collect();
+            world.board.worker_joined(random_profile(n), &named, world.now);
+        }
+        // Person 2 has no machine of their own but the third; what they pinned elsewhere can never run.
+        for number in world.board.tasks.keys().copied().collect::<Vec<_>>() {
+            let entry = &world.board.tasks[&number];
+            let homeless = entry.head.user_id == user(2)
+                && matches!(entry.head.spec.queue, Queue::Worker { worker_id } if worker_id == worker(1));
+            if homeless {
+                world.board.cancel(number, world.now).unwrap();
+            }
+        }
+        world.settle();
+        shelf.put(world.written.last().unwrap());
+        for (by, attempt) in world.assigned.clone() {
+            if world.board.holds(by, attempt) {
+                world.board.result(by, attempt, done("ok"), RunRecord::default(), world.now);
+            }
+        }
+        world.settle();
+        shelf.put(world.written.last().unwrap());
+        world.now = world.now + Duration::from_secs(120);
+        world.board.tick(world.now);
+        world.settle();
+        shelf.put(world.written.last().unwrap());
+        shelf.check();
+    }
+    let left: Vec<_> = world.board.tasks.values().map(|entry| (entry.head.number, entry.state)).collect();
+    panic!("these never end: {left:?}");
+}
+
+use swarm_model::worker::RefusalReason;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn invariants_hold_and_every_task_ends(steps in steps()) {
+        let mut world = World::new();
+        let mut shelf = Shelf::default();
+        for step in &steps {
+            carry_out(&mut world, &mut shelf, step);
+        }
+        run_dry(&mut world, &mut shelf);
+        for number in shelf.tasks.keys() {
+            prop_assert!(shelf.row(*number).status.is_terminal());
+        }
+        // Nothing is held once everything has ended.
+        prop_assert_eq!(world.board.ready.len(), 0);
+        prop_assert!(world.board.fleet.members().all(|member| member.tasks.is_empty()));
+    }
+}

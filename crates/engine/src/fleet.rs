@@ -1,0 +1,511 @@
+//! Who can take work: connected workers, grouped by what they can do.
+//!
+//! Machines with the same owner, sharing, tools and build form a group. Within a group only freeness differs,
+//! so the best machine of a group stands first in an ordered set, and a claim looks at groups, not at machines.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use swarm_model::task::Queue;
+use swarm_model::tool::ToolInfo;
+use swarm_model::worker::{Capabilities, LeaseTerms, Load, Pauses};
+use swarm_model::{TaskNumber, Timestamp, ToolName, UserId, WorkerId, WorkerStatus};
+
+use crate::fairness::{Faded, WORKER_HALF_LIFE};
+use crate::queue::ClassKey;
+use crate::score::{self, Score};
+
+/// What the coordinator knows of a worker that joins.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkerProfile {
+    /// Which worker.
+    pub worker_id: WorkerId,
+    /// What people call it.
+    pub machine_name: String,
+    /// Whose it is.
+    pub owner: UserId,
+    /// Whether it takes everyone's global tasks.
+    pub shared: bool,
+    /// People beside the owner who may send tasks to it.
+    pub operators: BTreeSet<UserId>,
+    /// What it brings.
+    pub capabilities: Capabilities,
+    /// Whether somebody paused it.
+    pub pauses: Pauses,
+    /// Whether a person asked it to finish and take nothing new.
+    pub draining: bool,
+    /// Whether assignments can be pushed (a socket), or are pulled one by one (HTTP).
+    pub push: bool,
+    /// How long its leases live without a report.
+    pub terms: LeaseTerms,
+}
+
+impl WorkerProfile {
+    /// Whether `user` may send tasks of `queue` to it.
+    pub(crate) fn admits(&self, user: UserId, queue: Queue) -> bool {
+        let by_role = self.owner == user || self.operators.contains(&user);
+        match queue {
+            Queue::Worker { worker_id } => worker_id == self.worker_id && (by_role || self.shared),
+            Queue::User => by_role,
+            Queue::Global => self.shared,
+        }
+    }
+
+    /// Whether more than one person may send tasks to it, so that turns matter.
+    pub(crate) fn is_contended(&self) -> bool {
+        self.shared || !self.operators.is_empty()
+    }
+}
+
+/// A worker as it is now, for people.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkerView {
+    /// What is known of it.
+    pub profile: WorkerProfile,
+    /// What it is doing.
+    pub status: WorkerStatus,
+    /// Runs it holds leases for.
+    pub running: u32,
+    /// How busy the machine is.
+    pub load: Load,
+    /// When it last reported.
+    pub last_seen: Timestamp,
+}
+
+/// A handle of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct GroupId(usize);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct GroupKey {
+    owner: UserId,
+    shared: bool,
+    operators: Vec<UserId>,
+    tools: Vec<(ToolName, Vec<String>)>,
+    os: String,
+    memory_mb: u64,
+    labels: Vec<(String, String)>,
+}
+
+/// Machines that differ only in how free they are.
+#[derive(Debug)]
+struct Group {
+    tools: Vec<ToolInfo>,
+    profile: WorkerProfile,
+    members: usize,
+    /// Members with a free slot, the freest first.
+    free: BTreeSet<(Reverse<u32>, WorkerId)>,
+}
+
+/// A worker that holds leases or is connected.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) profile: WorkerProfile,
+    pub(crate) load: Load,
+    pub(crate) last_seen: Timestamp,
+    /// The end of its leases unless it reports.
+    pub(crate) deadline: Timestamp,
+    /// Whether it is there now, or only its leases are.
+    pub(crate) connected: bool,
+    /// Whether a pull waits for a task (HTTP workers).
+    pub(crate) pulls: bool,
+    pub(crate) tasks: BTreeSet<TaskNumber>,
+    by_tool: BTreeMap<ToolName, u32>,
+    recent: Faded,
+    group: GroupId,
+    place: Option<u32>,
+}
+
+impl Member {
+    fn free_slots(&self) -> u32 {
+        self.profile.capabilities.slots.saturating_sub(self.tasks.len() as u32)
+    }
+
+    fn can_take(&self) -> bool {
+        self.connected
+            && !self.profile.pauses.any()
+            && !self.profile.draining
+            && (self.profile.push || self.pulls)
+            && self.free_slots() > 0
+    }
+
+    /// Whether one more run of `tool` is within the tool's own limit.
+    fn has_room_for(&self, tool: &ToolName) -> bool {
+        let limit = self.profile.capabilities.tools.iter().find(|info| info.name == *tool).and_then(|info| info.max_concurrent);
+        limit.is_none_or(|limit| self.by_tool.get(tool).copied().unwrap_or(0) < limit)
+    }
+
+    fn status(&self) -> WorkerStatus {
+        if !self.connected {
+            WorkerStatus::Offline
+        } else if self.profile.draining {
+            WorkerStatus::Draining
+        } else if self.profile.pauses.any() {
+            WorkerStatus::Paused
+        } else if self.free_slots() == 0 {
+            WorkerStatus::Busy
+        } else {
+            WorkerStatus::Online
+        }
+    }
+}
+
+/// Every worker that is connected or holds leases.
+#[derive(Debug, Default)]
+pub(crate) struct Fleet {
+    members: HashMap<WorkerId, Member>,
+    groups: Vec<Option<Group>>,
+    free_ids: Vec<usize>,
+    by_key: HashMap<GroupKey, GroupId>,
+    /// Changes whenever a group comes or goes, so that classes look again which groups fit.
+    generation: u64,
+    n_free: usize,
+    touched: BTreeSet<WorkerId>,
+}
+
+fn group_key(profile: &WorkerProfile) -> GroupKey {
+    let ready = profile.capabilities.tools.iter().filter(|tool| tool.health.is_ready());
+    GroupKey {
+        owner: profile.owner,
+        shared: profile.shared,
+        operators: profile.operators.iter().copied().collect(),
+        tools: ready.map(|tool| (tool.name.clone(), tool.models.clone())).collect(),
+        os: profile.capabilities.os.clone(),
+        memory_mb: profile.capabilities.memory_mb,
+        labels: profile.capabilities.labels.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+    }
+}
+
+impl Fleet {
+    pub(crate) fn member(&self, worker: WorkerId) -> Option<&Member> {
+        self.members.get(&worker)
+    }
+
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
+        self.members.values()
+    }
+
+    /// How many workers have a free slot.
+    pub(crate) fn n_free(&self) -> usize {
+        self.n_free
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Workers whose view changed since the last call.
+    pub(crate) fn take_touched(&mut self) -> BTreeSet<WorkerId> {
+        std::mem::take(&mut self.touched)
+    }
+
+    pub(crate) fn view(&self, worker: WorkerId) -> Option<WorkerView> {
+        self.members.get(&worker).map(|member| WorkerView {
+            profile: member.profile.clone(),
+            status: member.status(),
+            running: member.tasks.len() as u32,
+            load: member.load,
+            last_seen: member.last_seen,
+        })
+    }
+
+    /// Adds a worker, or replaces what is known of it; the leases it holds stay.
+    pub(crate) fn join(&mut self, profile: WorkerProfile, connected: bool, now: Timestamp) {
+        let worker = profile.worker_id;
+        let group = self.group_for(&profile);
+        let deadline = profile.terms.deadline(now);
+        if let Some(member) = self.members.get_mut(&worker) {
+            let old = member.group;
+            member.profile = profile;
+            member.connected = connected;
+            member.last_seen = now;
+            member.deadline = deadline;
+            if old != group {
+                self.leave_group(worker, old);
+                // A class for one machine remembers that machine's group.
+                self.generation += 1;
+                if let Some(member) = self.members.get_mut(&worker) {
+                    member.group = group;
+                }
+                self.count_in(group);
+            }
+        } else {
+            let member = Member {
+                profile,
+                load: Load::default(),
+                last_seen: now,
+                deadline,
+                connected,
+                pulls: false,
+                tasks: BTreeSet::new(),
+                by_tool: BTreeMap::new(),
+                recent: Faded::default(),
+                group,
+                place: None,
+            };
+            self.members.insert(worker, member);
+            self.count_in(group);
+            self.generation += 1;
+        }
+        self.replace(worker, now);
+    }
+
+    fn count_in(&mut self, group: GroupId) {
+        if let Some(Some(group)) = self.groups.get_mut(group.0) {
+            group.members += 1;
+        }
+    }
+
+    fn leave_group(&mut self, worker: WorkerId, id: GroupId) {
+        let place = self.members.get_mut(&worker).and_then(|member| member.place.take());
+        let Some(Some(group)) = self.groups.get_mut(id.0) else { return };
+        if let Some(place) = place
+            && group.free.remove(&(Reverse(place), worker))
+        {
+            self.n_free -= 1;
+        }
+        group.members -= 1;
+        if group.members == 0 {
+            let key = group_key(&group.profile);
+            self.by_key.remove(&key);
+            self.groups[id.0] = None;
+            self.free_ids.push(id.0);
+            self.generation += 1;
+        }
+    }
+
+    fn group_for(&mut self, profile: &WorkerProfile) -> GroupId {
+        let key = group_key(profile);
+        if let Some(id) = self.by_key.get(&key) {
+            return *id;
+        }
+        let group = Group {
+            tools: profile.capabilities.tools.clone(),
+            profile: profile.clone(),
+            members: 0,
+            free: BTreeSet::new(),
+        };
+        let id = if let Some(index) = self.free_ids.pop() {
+            self.groups[index] = Some(group);
+            GroupId(index)
+        } else {
+            self.groups.push(Some(group));
+            GroupId(self.groups.len() - 1)
+        };
+        self.by_key.insert(key, id);
+        self.generation += 1;
+        id
+    }
+
+    /// Changes a worker and puts it into its new place.
+    pub(crate) fn change(&mut self, worker: WorkerId, now: Timestamp, change: impl FnOnce(&mut Member)) -> bool {
+        let Some(member) = self.members.get_mut(&worker) else { return false };
+        change(member);
+        self.replace(worker, now);
+        true
+    }
+
+    /// Forgets a worker; gives back the tasks it held.
+    pub(crate) fn remove(&mut self, worker: WorkerId) -> BTreeSet<TaskNumber> {
+        let Some(group) = self.members.get(&worker).map(|member| member.group) else { return BTreeSet::new() };
+        self.leave_group(worker, group);
+        self.touched.insert(worker);
+        self.members.remove(&worker).map(|member| member.tasks).unwrap_or_default()
+    }
+
+    /// A worker takes a task.
+    pub(crate) fn take(&mut self, worker: WorkerId, number: TaskNumber, tool: &ToolName, now: Timestamp) {
+        self.change(worker, now, |member| {
+            member.tasks.insert(number);
+            *member.by_tool.entry(tool.clone()).or_insert(0) += 1;
+            member.pulls = false;
+            member.recent.add(crate::fairness::CLAIM_COST, now, WORKER_HALF_LIFE);
+        });
+    }
+
+    /// A worker no longer has a task, which took `span` of its slot.
+    pub(crate) fn give_back(&mut self, worker: WorkerId, number: TaskNumber, tool: &ToolName, span: std::time::Duration, now: Timestamp) {
+        self.change(worker, now, |member| {
+            if member.tasks.remove(&number)
+                && let Some(count) = member.by_tool.get_mut(tool)
+            {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    member.by_tool.remove(tool);
+                }
+            }
+            member.recent.add(span.saturating_sub(crate::fairness::CLAIM_COST), now, WORKER_HALF_LIFE);
+        });
+    }
+
+    /// Freeness of a member: the parts of the score that do not depend on the task.
+    fn freeness(member: &Member, now: Timestamp) -> (u32, u32) {
+        let availability = score::availability(member.free_slots(), member.profile.capabilities.slots, member.load);
+        (availability, score::balance(member.recent.value(now, WORKER_HALF_LIFE)))
+    }
+
+    fn replace(&mut self, worker: WorkerId, now: Timestamp) {
+        self.touched.insert(worker);
+        let Some(member) = self.members.get_mut(&worker) else { return };
+        let place = member.can_take().then(|| {
+            let (availability, balance) = Self::freeness(member, now);
+            availability + balance
+        });
+        if place == member.place {
+            return;
+        }
+        let old = std::mem::replace(&mut member.place, place);
+        let Some(Some(group)) = self.groups.get_mut(member.group.0) else { return };
+        if let Some(old) = old
+            && group.free.remove(&(Reverse(old), worker))
+        {
+            self.n_free -= 1;
+        }
+        if let Some(place) = place
+            && group.free.insert((Reverse(place), worker))
+        {
+            self.n_free += 1;
+        }
+    }
+
+    /// Groups that fit a class, with points for matching and the tool to use.
+    pub(crate) fn fitting(&self, key: &ClassKey) -> Vec<(GroupId, u32, ToolName)> {
+        // A task for one machine fits that machine's group only; whether the machine itself is free is seen later.
+        let only = match key.queue {
+            Queue::Worker { worker_id } => Some(self.members.get(&worker_id).map(|member| member.group)),
+            Queue::User | Queue::Global => None,
+        };
+        let group_of = |(index, group): (usize, &Option<Group>)| {
+            let group = group.as_ref()?;
+            let id = GroupId(index);
+            if only.is_some_and(|only| only != Some(id)) {
+                return None;
+            }
+            let admitted = match key.queue {
+                Queue::Worker { worker_id } => self.members.get(&worker_id)?.profile.admits(key.user, key.queue),
+                Queue::User | Queue::Global => group.profile.admits(key.user, key.queue),
+            };
+            if !admitted || !meets(&group.profile.capabilities, key) {
+                return None;
+            }
+            let choice = score::choose_tool(key.tool.as_ref(), key.model.as_deref(), &group.tools)?;
+            Some((id, choice.points, choice.tool))
+        };
+        self.groups.iter().enumerate().filter_map(group_of).collect()
+    }
+
+    /// The best free worker of `fitting` for a class: the highest total, ties by the lowest id.
+    pub(crate) fn best(
+        &self,
+        key: &ClassKey,
+        fitting: &[(GroupId, u32, ToolName)],
+        familiar: impl Fn(WorkerId) -> bool,
+        familiar_workers: &[WorkerId],
+    ) -> Option<(WorkerId, ToolName)> {
+        let mut best: Option<(u32, Reverse<WorkerId>, &ToolName)> = None;
+        for (group_id, points, tool) in fitting {
+            let Some(Some(group)) = self.groups.get(group_id.0) else { continue };
+            let takes = |worker: WorkerId| {
+                let only = !matches!(key.queue, Queue::Worker { worker_id } if worker_id != worker);
+                only && !key.avoid.contains(&worker)
+                    && self.members.get(&worker).is_some_and(|member| member.has_room_for(tool))
+            };
+            // The freest that may take it, and those that know this person: nobody else can win.
+            let freest = match key.queue {
+                Queue::Worker { worker_id } => self.place_in(worker_id, *group_id).map(|place| (place, worker_id)),
+                Queue::User | Queue::Global => {
+                    group.free.iter().find(|(_, worker)| takes(*worker)).map(|(Reverse(place), worker)| (*place, *worker))
+                }
+            };
+            let known = familiar_workers.iter().filter_map(|worker| Some((self.place_in(*worker, *group_id)?, *worker)));
+            for (place, worker) in freest.into_iter().chain(known) {
+                if !takes(worker) {
+                    continue;
+                }
+                let total = points + place + score::affinity(familiar(worker));
+                let candidate = (total, Reverse(worker), tool);
+                if best.is_none_or(|best| (best.0, best.1) < (candidate.0, candidate.1)) {
+                    best = Some(candidate);
+                }
+            }
+        }
+        best.map(|(_, Reverse(worker), tool)| (worker, tool.clone()))
+    }
+
+    fn place_in(&self, worker: WorkerId, group: GroupId) -> Option<u32> {
+        self.members.get(&worker).filter(|member| member.group == group)?.place
+    }
+
+    /// The parts of a member's score for a class, where the class fits it.
+    pub(crate) fn score_of(&self, member: &Member, key: &ClassKey, familiar: bool, now: Timestamp) -> Option<Score> {
+        let choice = score::choose_tool(key.tool.as_ref(), key.model.as_deref(), &member.profile.capabilities.tools)?;
+        let (availability, balance) = Self::freeness(member, now);
+        Some(Score { matching: choice.points, availability, balance, affinity: score::affinity(familiar) })
+    }
+
+    /// Why a member cannot take a task of this class now; empty where it can.
+    pub(crate) fn obstacles(member: &Member, key: &ClassKey) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if !member.profile.admits(key.user, key.queue) {
+            reasons.push(match key.queue {
+                Queue::Worker { worker_id } if worker_id != member.profile.worker_id => "the task is for another machine".to_owned(),
+                Queue::Global => "the machine is not shared with everyone".to_owned(),
+                Queue::Worker { .. } | Queue::User => "this person may not send tasks to the machine".to_owned(),
+            });
+        }
+        if !member.connected {
+            reasons.push("the machine is offline".to_owned());
+        }
+        if member.profile.pauses.by_owner {
+            reasons.push("its owner paused it".to_owned());
+        }
+        if member.profile.pauses.by_coordinator {
+            reasons.push("it is paused on the coordinator".to_owned());
+        }
+        if member.profile.draining {
+            reasons.push("it finishes its work and takes nothing new".to_owned());
+        }
+        if key.avoid.contains(&member.profile.worker_id) {
+            reasons.push("it declined this task or could not do it".to_owned());
+        }
+        if !meets(&member.profile.capabilities, key) {
+            reasons.push("memory, system or labels are not what the task asks for".to_owned());
+        }
+        match score::choose_tool(key.tool.as_ref(), key.model.as_deref(), &member.profile.capabilities.tools) {
+            None => reasons.push(missing_tool(key, &member.profile.capabilities)),
+            Some(choice) if !member.has_room_for(&choice.tool) => {
+                reasons.push(format!("it already runs as many {} tasks as it allows", choice.tool));
+            }
+            Some(_) => {}
+        }
+        if member.free_slots() == 0 {
+            reasons.push("every slot is taken".to_owned());
+        } else if !member.profile.push && !member.pulls && member.connected {
+            reasons.push("it asks for tasks over HTTP and has not asked yet".to_owned());
+        }
+        reasons
+    }
+}
+
+fn missing_tool(key: &ClassKey, capabilities: &Capabilities) -> String {
+    let Some(wish) = &key.tool else { return "it has no tool that takes prompts".to_owned() };
+    match (capabilities.tools.iter().find(|tool| tool.name == *wish), &key.model) {
+        (None, _) => format!("it has no {wish}"),
+        (Some(tool), _) if !tool.health.is_ready() => match &tool.health {
+            swarm_model::tool::ToolHealth::NeedsLogin { fix } => format!("{wish} is not signed in: {fix}"),
+            swarm_model::tool::ToolHealth::Missing { fix } => format!("{wish} is missing: {fix}"),
+            swarm_model::tool::ToolHealth::NotAllowed | swarm_model::tool::ToolHealth::Ready => {
+                format!("its owner has not allowed {wish}")
+            }
+        },
+        (Some(_), Some(model)) => format!("its {wish} does not offer the model {model}"),
+        (Some(_), None) => format!("its {wish} does not fit"),
+    }
+}
+
+fn meets(capabilities: &Capabilities, key: &ClassKey) -> bool {
+    let wanted = &key.requirements;
+    capabilities.memory_mb >= wanted.memory_mb
+        && wanted.os.as_ref().is_none_or(|os| *os == capabilities.os)
+        && wanted.labels.iter().all(|(label, value)| capabilities.labels.get(label) == Some(value))
+}

@@ -1,0 +1,26 @@
+//! The domain of GarageSwarm: ids, time, the task's state machine, leases, failure classes, rights and
+//! the invariants that tests, simulation and `debug_assert!` share.
+//!
+//! Pure: no I/O, no clock of its own, no randomness but what it is given. It builds for wasm, so that the
+//! panel sees the same types as the coordinator.
+#![warn(missing_docs)]
+
+pub mod change;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod crash;
+pub mod failure;
+pub mod id;
+pub mod invariants;
+pub mod log;
+pub mod rights;
+pub mod task;
+pub mod time;
+pub mod tool;
+pub mod worker;
+
+pub use failure::FailureClass;
+pub use id::{BootId, EventId, GrantId, KeyId, RunId, SessionId, TaskId, TaskNumber, TaskRef, TokenId, UserId, WorkerId, WorkflowId};
+pub use task::{TaskEvent, TaskState, TaskStatus};
+pub use time::{Clock, Timestamp};
+pub use tool::ToolName;
+pub use worker::WorkerStatus;

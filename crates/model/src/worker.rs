@@ -1,0 +1,208 @@
+//! Workers: their states, what they can do, and why one declines.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::tool::ToolInfo;
+use crate::{TaskId, Timestamp};
+
+/// What a worker is doing, as people see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum WorkerStatus {
+    /// Connected, with a free slot.
+    Online,
+    /// Connected, every slot taken.
+    Busy,
+    /// Connected, takes nothing new because somebody paused it.
+    Paused,
+    /// Finishes what it has and takes nothing new.
+    Draining,
+    /// A phone asleep: away, not lost.
+    Suspended,
+    /// Not connected.
+    Offline,
+}
+
+impl WorkerStatus {
+    /// Every status, for filters and documents.
+    pub const ALL: [Self; 6] =
+        [Self::Online, Self::Busy, Self::Paused, Self::Draining, Self::Suspended, Self::Offline];
+
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Busy => "busy",
+            Self::Paused => "paused",
+            Self::Draining => "draining",
+            Self::Suspended => "suspended",
+            Self::Offline => "offline",
+        }
+    }
+}
+
+/// Who paused a worker. Each pause is lifted only by who set it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Pauses {
+    /// By a person on the coordinator (`garageswarm worker pause ID`).
+    #[serde(default)]
+    pub by_coordinator: bool,
+    /// By the owner on the machine itself.
+    #[serde(default)]
+    pub by_owner: bool,
+}
+
+impl Pauses {
+    /// Whether either pause stands.
+    pub fn any(self) -> bool {
+        self.by_coordinator || self.by_owner
+    }
+}
+
+/// What a worker brings: sent in `hello` and whenever it changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Capabilities {
+    /// Runs at once.
+    pub slots: u32,
+    /// Its tools, ready or not.
+    pub tools: Vec<ToolInfo>,
+    /// Operating system: `linux`, `macos`, `windows`, `android`, `ios`.
+    pub os: String,
+    /// Processor: `x86_64`, `aarch64`, ...
+    pub arch: String,
+    /// Memory in MiB.
+    #[serde(default)]
+    pub memory_mb: u64,
+    /// Logical processors.
+    #[serde(default)]
+    pub cpus: u32,
+    /// Version of the agent.
+    #[serde(default)]
+    pub agent_version: String,
+    /// Free words by which tasks may ask for this machine (`gpu`, `home`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// How busy the machine is, from the last heartbeat. Percentages from 0 to 100.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Load {
+    /// Processor time in use.
+    #[serde(default)]
+    pub cpu_percent: f32,
+    /// Memory in use.
+    #[serde(default)]
+    pub memory_percent: f32,
+    /// Disk in use, of the volume that holds the working folders.
+    #[serde(default)]
+    pub disk_percent: f32,
+}
+
+/// Why a worker declined an assignment: a closed set, shown alike in tray, panel and command line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum RefusalReason {
+    /// No free slot.
+    NoFreeSlot,
+    /// The owner paused this machine.
+    PausedByOwner,
+    /// The worker is finishing and takes nothing new.
+    Draining,
+    /// The tool is not on this machine.
+    ToolMissing {
+        /// What the owner can do.
+        fix: String,
+    },
+    /// The owner has not allowed this tool to this person.
+    ToolNotAllowed,
+    /// The tool waits for somebody to sign it in.
+    ToolNeedsLogin {
+        /// What the owner can do.
+        fix: String,
+    },
+    /// The task asks for stronger isolation than this machine has.
+    IsolationTooLow,
+    /// The disk is too full to begin.
+    DiskFull,
+    /// The task's input makes no sense for the tool.
+    InvalidInput {
+        /// What is wrong with it.
+        detail: String,
+    },
+}
+
+impl RefusalReason {
+    /// The name of the reason on the wire.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::NoFreeSlot => "no_free_slot",
+            Self::PausedByOwner => "paused_by_owner",
+            Self::Draining => "draining",
+            Self::ToolMissing { .. } => "tool_missing",
+            Self::ToolNotAllowed => "tool_not_allowed",
+            Self::ToolNeedsLogin { .. } => "tool_needs_login",
+            Self::IsolationTooLow => "isolation_too_low",
+            Self::DiskFull => "disk_full",
+            Self::InvalidInput { .. } => "invalid_input",
+        }
+    }
+
+    /// One sentence for people.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::NoFreeSlot => "every slot of the machine is taken".to_owned(),
+            Self::PausedByOwner => "the owner paused this machine".to_owned(),
+            Self::Draining => "the machine finishes its work and takes nothing new".to_owned(),
+            Self::ToolMissing { fix } => format!("the tool is not on this machine: {fix}"),
+            Self::ToolNotAllowed => "the owner of the machine has not allowed this tool".to_owned(),
+            Self::ToolNeedsLogin { fix } => format!("the tool is not signed in: {fix}"),
+            Self::IsolationTooLow => "the machine has no isolation as strong as asked for".to_owned(),
+            Self::DiskFull => "the disk of the machine is full".to_owned(),
+            Self::InvalidInput { detail } => format!("the tool cannot take this input: {detail}"),
+        }
+    }
+
+    /// Whether this machine will say the same again, so that the task must look elsewhere.
+    pub fn is_lasting(&self) -> bool {
+        !matches!(self, Self::NoFreeSlot | Self::PausedByOwner | Self::Draining)
+    }
+}
+
+/// One attempt that a worker says it is working on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AttemptRef {
+    /// The task.
+    pub task_id: TaskId,
+    /// The attempt, which is the lease's epoch.
+    pub attempt: u32,
+}
+
+/// How often a worker reports and how long its leases live without a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LeaseTerms {
+    /// Milliseconds between heartbeats.
+    pub heartbeat_ms: u64,
+    /// Milliseconds without a heartbeat after which the leases end.
+    pub lease_ms: u64,
+}
+
+impl LeaseTerms {
+    /// Over a socket: 10 s and 25 s.
+    pub const SOCKET: Self = Self { heartbeat_ms: 10_000, lease_ms: 25_000 };
+    /// Over plain HTTP: 20 s and 60 s.
+    pub const HTTP: Self = Self { heartbeat_ms: 20_000, lease_ms: 60_000 };
+
+    /// The deadline of a lease renewed at `now`.
+    pub fn deadline(self, now: Timestamp) -> Timestamp {
+        now + std::time::Duration::from_millis(self.lease_ms)
+    }
+}

@@ -1,0 +1,34 @@
+//! What goes over the wire: REST bodies, WebSocket frames, error codes. Both ends are Rust and share these
+//! types; there is no second definition. serde only, so that it builds for wasm too.
+//!
+//! JSON times are RFC 3339 in UTC with microseconds; spans are integers in fields that end in `_ms`. Unknown
+//! fields in requests are refused where a typing mistake would be dangerous (bodies of people), and ignored
+//! where versions may differ (frames of workers).
+#![warn(missing_docs)]
+
+pub mod auth;
+pub mod client;
+pub mod error;
+pub mod keys;
+pub mod status;
+pub mod tasks;
+pub mod worker;
+pub mod workers;
+
+pub use error::{ErrorCode, Problem};
+
+use serde::{Deserialize, Serialize};
+
+/// Where the REST interface begins.
+pub const API_PREFIX: &str = "/api/v1";
+
+/// One page of a list, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Page<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// Give this as `cursor` for the next page; absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}

@@ -1,0 +1,33 @@
+//! The swarm at a glance.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use swarm_model::{Timestamp, WorkerStatus};
+
+/// `GET /status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SwarmStatus {
+    /// The coordinator's version.
+    pub version: String,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// Whether nothing is handed out until somebody resumes the swarm.
+    pub paused: bool,
+    /// The asker's tasks by status.
+    pub tasks: BTreeMap<String, u64>,
+    /// The workers the asker may see, by status.
+    pub workers: BTreeMap<String, u64>,
+    /// Free slots on them.
+    pub free_slots: u32,
+}
+
+/// How many workers have a status.
+pub fn count_workers(statuses: impl IntoIterator<Item = WorkerStatus>) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for status in statuses {
+        *counts.entry(status.as_str().to_owned()).or_insert(0) += 1;
+    }
+    counts
+}

@@ -1,0 +1,130 @@
+//! Workers as people see them, and how a worker lives by HTTP alone.
+
+use serde::{Deserialize, Serialize};
+use swarm_model::rights::WorkerRole;
+use swarm_model::worker::{AttemptRef, Capabilities, LeaseTerms, Load, Pauses};
+use swarm_model::{BootId, Timestamp, UserId, WorkerId, WorkerStatus};
+
+use crate::worker::Assignment;
+
+/// A worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Worker {
+    /// Its id.
+    pub worker_id: WorkerId,
+    /// Random, kept in the machine's data folder.
+    pub machine_id: String,
+    /// What people call it.
+    pub machine_name: String,
+    /// What it is doing.
+    pub status: WorkerStatus,
+    /// Why it is paused, where it is.
+    pub pauses: Pauses,
+    /// Whose it is.
+    pub owner_id: UserId,
+    /// Whether everyone's global tasks may run on it.
+    pub shared: bool,
+    /// The asker's role on it; absent for an admin without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<WorkerRole>,
+    /// What it brings.
+    #[serde(flatten)]
+    pub capabilities: Capabilities,
+    /// Runs now.
+    pub running: u32,
+    /// How busy the machine is.
+    #[serde(flatten)]
+    pub load: Load,
+    /// When it last reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_heartbeat: Option<Timestamp>,
+    /// Since when it is known.
+    pub registered_at: Timestamp,
+}
+
+/// `POST /workers/register`, with a worker key as bearer token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RegisterWorker {
+    /// Random, kept in the machine's data folder, so that registering again finds the same worker.
+    pub machine_id: String,
+    /// What people will call it.
+    pub machine_name: String,
+    /// What it brings.
+    #[serde(flatten)]
+    pub capabilities: Capabilities,
+}
+
+/// The answer to registering.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RegisteredWorker {
+    /// Its id.
+    pub worker_id: WorkerId,
+    /// Its own credential, shown once: send it as `Authorization: Bearer ...` from now on.
+    pub credential: String,
+}
+
+/// Shows no secret.
+impl std::fmt::Debug for RegisteredWorker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RegisteredWorker").field("worker_id", &self.worker_id).finish_non_exhaustive()
+    }
+}
+
+/// `POST /workers/{id}/heartbeat`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Heartbeat {
+    /// This start of the worker. A new one frees what the old one had and does not name any more.
+    pub boot_id: BootId,
+    /// What it works on. An attempt that is accepted but not named here is lost.
+    #[serde(default)]
+    pub running: Vec<AttemptRef>,
+    /// How busy the machine is.
+    #[serde(default)]
+    pub load: Load,
+    /// What it brings, when that changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<Capabilities>,
+    /// Whether the owner paused it on the machine.
+    #[serde(default)]
+    pub paused_by_owner: bool,
+}
+
+/// The answer to a heartbeat.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HeartbeatReply {
+    /// How often to report, and how long the leases live without.
+    #[serde(flatten)]
+    pub terms: LeaseTerms,
+    /// End these and report them as cancelled.
+    #[serde(default)]
+    pub cancel: Vec<AttemptRef>,
+    /// These are not yours any more: end them and forget them.
+    #[serde(default)]
+    pub stale: Vec<AttemptRef>,
+    /// Whether nothing is handed out to this worker now.
+    pub paused: bool,
+}
+
+/// The query of `GET /workers/{id}/pull-task`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[serde(deny_unknown_fields)]
+pub struct PullTask {
+    /// Milliseconds to wait for a task, at most 30,000; 0 answers at once.
+    #[serde(default)]
+    pub wait_ms: u64,
+}
+
+/// The answer to `GET /workers/{id}/pull-task`. Asking again gives the same one until it is accepted or refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PulledTask {
+    /// The task, or nothing yet.
+    pub task: Option<Assignment>,
+}
+

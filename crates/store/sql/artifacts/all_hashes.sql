@@ -1,0 +1,3 @@
+SELECT DISTINCT hash
+FROM artifacts
+ORDER BY hash

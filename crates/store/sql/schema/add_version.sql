@@ -1,0 +1,1 @@
+INSERT INTO schema_history (version, name) VALUES ($1, $2)

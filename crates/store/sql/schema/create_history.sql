@@ -1,0 +1,4 @@
+CREATE TABLE IF NOT EXISTS schema_history (
+    version BIGINT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL
+)

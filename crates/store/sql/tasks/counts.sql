@@ -1,0 +1,1 @@
+SELECT status, count(*) AS tasks FROM tasks GROUP BY status

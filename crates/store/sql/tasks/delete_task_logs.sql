@@ -1,0 +1,2 @@
+DELETE FROM task_logs
+WHERE number IN (SELECT CAST(value->>0 AS BIGINT) FROM jsonb_each($1))

@@ -1,0 +1,1 @@
+SELECT min(id) AS id FROM events

@@ -1,0 +1,5 @@
+UPDATE keys
+SET revoked_at = $2
+WHERE user_id = $1
+  AND revoked_at IS NULL
+RETURNING key_id

@@ -1,0 +1,1 @@
+SELECT token_id FROM tokens WHERE token_id = $1

@@ -1,0 +1,5 @@
+SELECT
+    worker_id, machine_id, machine_name, owner, enrolled_by, capabilities, shared, paused, draining, registered_at, last_seen, load,
+    removed_at
+FROM workers
+WHERE worker_id = $1

@@ -1,0 +1,4 @@
+UPDATE workers
+SET removed_at = $2
+WHERE worker_id = $1
+  AND removed_at IS NULL

@@ -1,0 +1,30 @@
+//! The one SQL implementation, for SQLite and PostgreSQL.
+//!
+//! Statements are files in `sql/`, in the subset that both databases understand; a batch travels as one JSON
+//! argument, an array of rows, each an array of cells, and is unpacked by `jsonb_each`: SQLite's own, and on
+//! PostgreSQL a function of ours that the first migration makes. The two databases are told apart in
+//! [`connection`] alone.
+
+mod artifacts;
+mod audit;
+mod batch;
+mod connection;
+mod database;
+mod migrate;
+mod people;
+mod retention;
+mod row;
+mod statement;
+mod tasks;
+mod tokens;
+mod value;
+mod workers;
+
+pub(crate) use database::{Database, Settings};
+pub(crate) use migrate::{SCHEMA_VERSION, schema_version_of_file};
+
+/// Every store trait over one database.
+#[derive(Debug)]
+pub(crate) struct SqlStore {
+    pub(crate) db: Database,
+}

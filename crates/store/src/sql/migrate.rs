@@ -1,0 +1,68 @@
+//! Brings a schema up to date: from nothing, or from an older version; a newer one is refused.
+//!
+//! Migrations only ever get appended, with the same numbers for both databases.
+
+use std::path::Path;
+
+use crate::error::StoreError;
+use crate::sql::connection::{Connection, Target};
+use crate::sql::statement::{Statement, sql};
+use crate::sql::value::args;
+
+/// A step from one version to the next.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Migration {
+    pub(crate) name: &'static str,
+    pub(crate) script: Statement,
+}
+
+/// Every step; the first one makes version 1.
+pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
+    name: "first",
+    script: Statement {
+        sqlite: include_str!("../../migrations/sqlite/0001_first.sql"),
+        postgres: include_str!("../../migrations/postgres/0001_first.sql"),
+    },
+}];
+
+/// The version that this program knows.
+pub(crate) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
+
+const CREATE_HISTORY: Statement = sql!("schema/create_history");
+const VERSION: Statement = sql!("schema/version");
+const ADD_VERSION: Statement = sql!("schema/add_version");
+const BEGIN: Statement = Statement { sqlite: include_str!("../../sql/schema/begin.sqlite.sql"), postgres: include_str!("../../sql/schema/begin.postgres.sql") };
+const COMMIT: Statement = sql!("schema/commit");
+
+/// Runs the steps that are missing, each in its own transaction. A step that fails leaves the version before it.
+pub(crate) async fn migrate(connection: &mut Connection, migrations: &[Migration]) -> Result<(), StoreError> {
+    connection.run_script(&CREATE_HISTORY).await?;
+    let found = version(connection).await?;
+    let known = migrations.len() as i64;
+    if found > known {
+        return Err(StoreError::NewerSchema { found, known });
+    }
+    for (version, migration) in (1_i64..).zip(migrations).skip(found as usize) {
+        connection.run_script(&BEGIN).await?;
+        connection.run_script(&migration.script).await?;
+        connection.execute(&ADD_VERSION, args![version, migration.name]).await?;
+        connection.run_script(&COMMIT).await?;
+        tracing::info!(version, name = migration.name, "schema brought up to date");
+    }
+    Ok(())
+}
+
+async fn version(connection: &mut Connection) -> Result<i64, StoreError> {
+    let rows = connection.fetch(&VERSION, Vec::new()).await?;
+    let version = rows.first().map(|row| row.of("schema_history", "version").opt_int("version")).transpose()?;
+    Ok(version.flatten().unwrap_or(0))
+}
+
+/// The schema version of a database file that nobody owns; zero where it has none.
+pub(crate) async fn schema_version_of_file(path: &Path) -> Result<i64, StoreError> {
+    let mut connection = Target::sqlite(path, std::time::Duration::from_secs(5)).connect().await?;
+    connection.run_script(&CREATE_HISTORY).await?;
+    let found = version(&mut connection).await?;
+    connection.close().await?;
+    Ok(found)
+}

@@ -1,0 +1,114 @@
+//! [`TaskStore`] in SQL.
+
+mod commit;
+mod log;
+mod read;
+mod spec;
+
+use async_trait::async_trait;
+use swarm_model::change::{Changes, EventRecord, LiveTask};
+use swarm_model::invariants::AuditedTask;
+use swarm_model::{EventId, TaskNumber, TaskRef, UserId};
+
+use crate::audit::AuditEntry;
+use crate::error::{Conflict, StoreError};
+use crate::sql::SqlStore;
+use crate::sql::batch::column;
+use crate::sql::database::Transaction;
+use crate::sql::statement::{Statement, sql};
+use crate::sql::value::args;
+use crate::task::{
+    Counters, EventScope, LogPage, StoredAttempt, StoredTask, TaskCounts, TaskFilter, TaskStore, TaskSummary,
+};
+
+const DELETE_ENDED: Statement = sql!("tasks/delete_ended");
+const DELETE_MANY: Statement = sql!("tasks/delete_many");
+const DELETE_ATTEMPTS: Statement = sql!("tasks/delete_attempts");
+const DELETE_LOGS: Statement = sql!("tasks/delete_task_logs");
+const DELETE_ARTIFACTS: Statement = sql!("tasks/delete_artifacts");
+const REMEMBER_NUMBER: Statement = sql!("tasks/remember_number");
+
+#[async_trait]
+impl TaskStore for SqlStore {
+    async fn commit(&self, changes: &Changes) -> Result<(), StoreError> {
+        commit::commit(&self.db, changes).await
+    }
+
+    async fn load_live(&self) -> Result<Vec<LiveTask>, StoreError> {
+        read::load_live(&self.db).await
+    }
+
+    async fn counters(&self) -> Result<Counters, StoreError> {
+        read::counters(&self.db).await
+    }
+
+    async fn task(&self, task: TaskRef) -> Result<Option<StoredTask>, StoreError> {
+        read::task(&self.db, task).await
+    }
+
+    async fn tasks_by_key(&self, keys: &[(UserId, String)]) -> Result<Vec<StoredTask>, StoreError> {
+        read::tasks_by_key(&self.db, keys).await
+    }
+
+    async fn list(&self, filter: &TaskFilter) -> Result<Vec<TaskSummary>, StoreError> {
+        read::list(&self.db, filter).await
+    }
+
+    async fn attempts(&self, number: TaskNumber) -> Result<Vec<StoredAttempt>, StoreError> {
+        read::attempts(&self.db, number).await
+    }
+
+    async fn log(&self, number: TaskNumber, after_seq: u64, limit: usize) -> Result<LogPage, StoreError> {
+        log::read_page(&self.db, number, after_seq, limit).await
+    }
+
+    async fn events_after(&self, after: EventId, scope: &EventScope, limit: usize) -> Result<Vec<EventRecord>, StoreError> {
+        read::events_after(&self.db, after, scope, limit).await
+    }
+
+    async fn oldest_event(&self) -> Result<Option<EventId>, StoreError> {
+        read::oldest_event(&self.db).await
+    }
+
+    async fn delete_task(&self, number: TaskNumber, version: i64, audit: &AuditEntry) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        if tx.execute(&DELETE_ENDED, args![number, version]).await? == 0 {
+            let known = read::task_in(&mut tx, number).await?.ok_or(StoreError::not_found("task"))?;
+            let stale = known.row.version != version;
+            return Err(if stale { Conflict::StaleVersion } else { Conflict::NotEnded }.into());
+        }
+        delete_belongings(&mut tx, &[number]).await?;
+        super::audit::write(&mut tx, audit).await?;
+        tx.commit().await
+    }
+
+    async fn counts(&self, user: Option<UserId>) -> Result<TaskCounts, StoreError> {
+        read::counts(&self.db, user).await
+    }
+
+    async fn audit(&self, after: TaskNumber, limit: usize) -> Result<Vec<AuditedTask>, StoreError> {
+        read::audit(&self.db, after, limit).await
+    }
+}
+
+/// Removes tasks that were seen to have ended, with all that belongs to them.
+pub(super) async fn delete_tasks(tx: &mut Transaction<'_>, numbers: &[TaskNumber]) -> Result<(), StoreError> {
+    tx.execute(&DELETE_MANY, vec![column(numbers).into_value()]).await?;
+    delete_belongings(tx, numbers).await
+}
+
+async fn delete_belongings(tx: &mut Transaction<'_>, numbers: &[TaskNumber]) -> Result<(), StoreError> {
+    for statement in [&DELETE_ATTEMPTS, &DELETE_LOGS, &DELETE_ARTIFACTS] {
+        tx.execute(statement, vec![column(numbers).into_value()]).await?;
+    }
+    if let Some(highest) = numbers.iter().max() {
+        tx.execute(&REMEMBER_NUMBER, args![*highest]).await?;
+    }
+    Ok(())
+}
+
+/// Removes the logs of tasks that stay.
+pub(super) async fn delete_logs(tx: &mut Transaction<'_>, numbers: &[TaskNumber]) -> Result<(), StoreError> {
+    tx.execute(&DELETE_LOGS, vec![column(numbers).into_value()]).await?;
+    Ok(())
+}

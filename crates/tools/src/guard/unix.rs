@@ -1,0 +1,195 @@
+//! The guard on Unix: starts the tool in a session of its own, reaps whatever is reparented to it, and ends
+//! the tree in three steps: TERM, grace, KILL until nobody is left.
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use super::processes::Tree;
+use super::{Ended, EndedBy, Order, Spec};
+
+/// How long a clean exit may take to be followed by the end of everything else before anyone is told.
+const SETTLE: Duration = Duration::from_millis(2);
+/// The pause between two rounds of KILL.
+const KILL_ROUND: Duration = Duration::from_millis(10);
+/// How long KILL is repeated before what is left counts as stuck in the kernel.
+const GIVE_UP: Duration = Duration::from_secs(10);
+
+/// Where the guard stands. Every phase but the first has a time at which the next step is due.
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    Running,
+    /// The tool ended by itself; the rest gets a moment to follow.
+    Settling { until: Instant },
+    /// TERM was sent.
+    Asked { until: Instant },
+    /// KILL is sent in rounds.
+    Killing { next: Instant, give_up: Instant },
+}
+
+pub(super) fn run(spec: &Spec, orders: &mpsc::SyncSender<Order>, inbox: &mpsc::Receiver<Order>) -> Ended {
+    // Blocked before any further thread starts, so that only the thread that waits for them sees them.
+    let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT]);
+    if signals.thread_block().is_ok() {
+        watch_signals(signals, orders.clone());
+    }
+    #[cfg(target_os = "linux")]
+    if let Err(errno) = nix::sys::prctl::set_child_subreaper(true) {
+        return Ended::not_started(&errno.into());
+    }
+    let first = match start(spec) {
+        Ok(pid) => pid,
+        Err(error) => return Ended::not_started(&error),
+    };
+    reap(first, orders.clone());
+    oversee(spec, first, inbox)
+}
+
+fn start(spec: &Spec) -> std::io::Result<Pid> {
+    let (program, arguments) = spec
+        .argv
+        .split_first()
+        .ok_or_else(|| std::io::Error::new(std::io::ErrorKind::NotFound, "the argument vector is empty"))?;
+    let stdin = match &spec.stdin_file {
+        Some(path) => {
+            let file = std::fs::File::open(path)?;
+            // The prompt does not stay on the disk for longer than it must.
+            std::fs::remove_file(path)?;
+            Stdio::from(file)
+        }
+        None => Stdio::null(),
+    };
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().envs(&spec.env).current_dir(&spec.cwd).stdin(stdin);
+    with_own_session(&mut command);
+    // The child is reaped by `reap`, together with everyone else.
+    let child = command.spawn()?;
+    Ok(Pid::from_raw(child.id().cast_signed()))
+}
+
+#[expect(unsafe_code, reason = "a new session and the parent-death signal can only be set between fork and exec")]
+fn with_own_session(command: &mut Command) {
+    #[cfg(target_os = "linux")]
+    let guard = nix::unistd::getpid();
+    // SAFETY: the closure runs in the child between fork and exec. It allocates nothing, takes no lock, and
+    // calls only setsid, prctl and getppid, which are async-signal-safe system calls.
+    unsafe {
+        command.pre_exec(move || {
+            nix::unistd::setsid()?;
+            #[cfg(target_os = "linux")]
+            {
+                // Sent when the thread that forked ends: the guard's main thread, which lives as long as it.
+                nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+                if nix::unistd::getppid() != guard {
+                    // The guard died before the signal was set.
+                    return Err(std::io::ErrorKind::BrokenPipe.into());
+                }
+            }
+            Ok(())
+        });
+    }
+}
+
+/// Reaps the tool, and as a subreaper everyone who lost a parent, until no child is left.
+fn reap(first: Pid, orders: mpsc::SyncSender<Order>) {
+    std::thread::spawn(move || {
+        loop {
+            let order = match waitpid(None, None) {
+                Ok(WaitStatus::Exited(pid, code)) if pid == first => {
+                    Order::FirstEnded { code: Some(code), signal: None }
+                }
+                Ok(WaitStatus::Signaled(pid, signal, _)) if pid == first => {
+                    Order::FirstEnded { code: None, signal: Some(signal as i32) }
+                }
+                Ok(_) | Err(Errno::EINTR) => continue,
+                Err(_) => Order::NoneLeft,
+            };
+            let last = matches!(order, Order::NoneLeft);
+            if orders.send(order).is_err() || last {
+                return;
+            }
+        }
+    });
+}
+
+fn watch_signals(signals: SigSet, orders: mpsc::SyncSender<Order>) {
+    std::thread::spawn(move || {
+        while signals.wait().is_ok() {
+            if orders.send(Order::End(EndedBy::Signal)).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+fn oversee(spec: &Spec, first: Pid, inbox: &mpsc::Receiver<Order>) -> Ended {
+    let tree = Tree::new(first);
+    let mut ended = Ended { code: None, signal: None, by: EndedBy::Itself, swept: 0, left: 0, start_failure: None };
+    let mut phase = Phase::Running;
+    let mut first_lives = true;
+    loop {
+        match next_order(phase, inbox) {
+            Some(Order::NoneLeft) => {
+                // Where nobody is reparented to the guard, the group may still have members.
+                tree.signal_stragglers(Signal::SIGKILL);
+                return ended;
+            }
+            Some(Order::FirstEnded { code, signal }) => {
+                (ended.code, ended.signal, first_lives) = (code, signal, false);
+                if matches!(phase, Phase::Running) {
+                    phase = Phase::Settling { until: Instant::now() + SETTLE };
+                }
+            }
+            Some(Order::End(by)) => {
+                if matches!(phase, Phase::Running) {
+                    ended.by = by;
+                }
+                if matches!(phase, Phase::Running | Phase::Settling { .. }) {
+                    phase = ask(spec, &tree, first_lives, &mut ended);
+                }
+            }
+            // The time of the phase is over.
+            None => match phase {
+                Phase::Running => {}
+                Phase::Settling { .. } => phase = ask(spec, &tree, first_lives, &mut ended),
+                Phase::Asked { .. } => {
+                    let now = Instant::now();
+                    tree.signal(Signal::SIGKILL);
+                    phase = Phase::Killing { next: now + KILL_ROUND, give_up: now + GIVE_UP };
+                }
+                Phase::Killing { give_up, .. } => {
+                    let now = Instant::now();
+                    let n_living = tree.signal(Signal::SIGKILL);
+                    if now >= give_up {
+                        ended.left = n_living;
+                        return ended;
+                    }
+                    phase = Phase::Killing { next: now + KILL_ROUND, give_up };
+                }
+            },
+        }
+    }
+}
+
+fn ask(spec: &Spec, tree: &Tree, first_lives: bool, ended: &mut Ended) -> Phase {
+    let n_told = tree.signal(Signal::SIGTERM);
+    ended.swept = n_told.saturating_sub(u32::from(first_lives));
+    Phase::Asked { until: Instant::now() + Duration::from_millis(spec.grace_ms) }
+}
+
+/// The next order, or none when the phase's time is over.
+fn next_order(phase: Phase, inbox: &mpsc::Receiver<Order>) -> Option<Order> {
+    let due = match phase {
+        // The reaping thread holds a sender for as long as a child lives, so this cannot fail.
+        Phase::Running => return inbox.recv().ok(),
+        Phase::Settling { until } | Phase::Asked { until } => until,
+        Phase::Killing { next, .. } => next,
+    };
+    inbox.recv_timeout(due.saturating_duration_since(Instant::now())).ok()
+}

@@ -1,0 +1,23 @@
+//! Tools: one adapter for each AI tool, how a run of it is supervised, and the guard that owns its processes.
+//!
+//! The worker asks an [`Adapter`] for a [`Plan`] (or learns why it must decline), and hands the plan to
+//! [`supervise`], which streams [`ToolEvent`]s and ends in one outcome and one record. This crate knows no
+//! coordinator, no queue and no lease.
+
+pub mod adapter;
+mod detect;
+mod environment;
+pub mod event;
+mod framer;
+pub mod guard;
+mod http;
+pub mod registry;
+pub mod run;
+pub mod settings;
+
+pub use adapter::{Adapter, Plan, RunDirs, RunRequest};
+pub use event::ToolEvent;
+pub use guard::GuardBinary;
+pub use registry::Registry;
+pub use run::supervise;
+pub use settings::ToolSettings;

@@ -1,0 +1,252 @@
+//! Supervision of one run, whatever the tool: watchdogs, limits, cancel, the outcome and the record.
+//!
+//! Everything of a run happens in one task and its memory is bounded: output is read only while the last
+//! piece has been passed on, so that a slow reader slows the tool and never the cancel. The last final event
+//! of the tool decides the outcome, unless the run was stopped before it came.
+
+mod collect;
+mod leftovers;
+mod outlet;
+mod process;
+mod talk;
+
+use std::time::Duration;
+
+use swarm_model::FailureClass;
+use swarm_model::task::{Limits, Outcome, RunRecord, TaskResult, Usage};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::collect::{Tail, with_error_lines};
+use self::collect::Collected;
+use self::leftovers::Leftovers;
+use self::outlet::Outlet;
+use crate::adapter::{Patience, Plan, RunRequest, Way};
+use crate::event::{Failure, Final, ToolEvent};
+use crate::guard::{Ended, EndedBy, GuardBinary};
+
+/// What is kept of the text for the result: its end.
+pub(crate) const RESULT_TEXT_BYTES: usize = 256 * 1024;
+
+/// How long the receiver of events may keep a stopped run waiting before the rest is dropped.
+const PATIENCE_WITH_RECEIVER: Duration = Duration::from_secs(1);
+
+/// Carries out a plan and returns how it ended. `events` is bounded by whoever made it; dropping the returned
+/// future ends the run too, without an outcome.
+pub async fn supervise(
+    plan: Plan,
+    request: &RunRequest,
+    guard: &GuardBinary,
+    events: mpsc::Sender<ToolEvent>,
+    cancel: CancellationToken,
+) -> (Outcome, RunRecord) {
+    let mut run = Run::new(plan.patience, request.limits.clone());
+    let mut outlet = Outlet::new(events);
+    let leftovers = Leftovers::of(&request.dirs);
+    let record = RunRecord {
+        tool: Some(plan.tool),
+        tool_version: plan.version,
+        model: plan.model,
+        ..RunRecord::default()
+    };
+    let ended = match leftovers::prepare(&request.dirs).await {
+        Ok(()) => match plan.way {
+            Way::Process(process) => {
+                Box::pin(process::drive(process, request, guard, &mut run, &mut outlet, &cancel)).await
+            }
+            Way::Talk(conversation) => {
+                Box::pin(talk::drive(conversation, &mut run, &mut outlet, &cancel)).await;
+                None
+            }
+        },
+        Err(error) => {
+            let error = format!("the folders of the run cannot be made: {error}");
+            run.take(ToolEvent::Final(Final::failed(Failure::new(FailureClass::ProcessFailed, error))));
+            None
+        }
+    };
+    leftovers.remove().await;
+    run.conclude(ended.as_ref(), record)
+}
+
+/// Why a run is stopped before its tool is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// Somebody asked for it.
+    Cancelled,
+    /// Nothing came after the start.
+    NoStart(Duration),
+    /// Nothing came any more.
+    Silence(Duration),
+    /// It ran for too long.
+    WallClock(Duration),
+    /// It wrote too much.
+    Output(u64),
+    /// It used too many tokens.
+    Tokens(u64),
+    /// It cost too much.
+    Cost(u64),
+}
+
+impl Stop {
+    /// Whether a tool that ended at the same moment by itself keeps its own outcome.
+    fn yields_to_own_end(self) -> bool {
+        match self {
+            Self::Cancelled | Self::NoStart(_) | Self::Silence(_) | Self::WallClock(_) => true,
+            Self::Output(_) | Self::Tokens(_) | Self::Cost(_) => false,
+        }
+    }
+
+    /// The failure, or none for a cancel.
+    fn failure(self) -> Option<Failure> {
+        let failure = |class, error| Some(Failure::new(class, error));
+        match self {
+            Self::Cancelled => None,
+            Self::NoStart(after) => {
+                failure(FailureClass::Stalled, format!("the tool said nothing within {} after its start", span(after)))
+            }
+            Self::Silence(after) => {
+                failure(FailureClass::Stalled, format!("the tool said nothing for {}", span(after)))
+            }
+            Self::WallClock(after) => failure(FailureClass::TimedOut, format!("the run took longer than {}", span(after))),
+            Self::Output(bytes) => failure(FailureClass::Budget, format!("the run wrote more than {bytes} bytes")),
+            Self::Tokens(tokens) => failure(FailureClass::Budget, format!("the run used more than {tokens} tokens")),
+            Self::Cost(cost) => {
+                failure(FailureClass::Budget, format!("the run cost more than {:.2} US dollars", cost as f64 / 1e6))
+            }
+        }
+    }
+}
+
+fn span(span: Duration) -> String {
+    if span < Duration::from_secs(10) { format!("{} ms", span.as_millis()) } else { format!("{} s", span.as_secs()) }
+}
+
+/// A run in progress.
+#[derive(Debug)]
+pub(crate) struct Run {
+    patience: Patience,
+    limits: Limits,
+    started: Instant,
+    heard: Instant,
+    has_spoken: bool,
+    output_bytes: u64,
+    collected: Collected,
+    last_final: Option<Final>,
+    /// Why it is being stopped, and whether its final event came before that.
+    stop: Option<(Stop, bool)>,
+}
+
+impl Run {
+    fn new(patience: Patience, limits: Limits) -> Self {
+        let now = Instant::now();
+        Self {
+            patience,
+            limits,
+            started: now,
+            heard: now,
+            has_spoken: false,
+            output_bytes: 0,
+            collected: Collected::default(),
+            last_final: None,
+            stop: None,
+        }
+    }
+
+    /// Something came from the tool.
+    fn hear(&mut self, n_bytes: u64) {
+        self.heard = Instant::now();
+        self.has_spoken = true;
+        self.output_bytes = self.output_bytes.saturating_add(n_bytes);
+        if let Some(max) = self.limits.output_bytes.filter(|max| self.output_bytes > *max) {
+            self.stop(Stop::Output(max));
+        }
+    }
+
+    /// Time in which the receiver held us up is not the tool's silence.
+    fn forgive_wait(&mut self) {
+        self.heard = Instant::now();
+    }
+
+    /// Notes an event, and hands it back for passing on.
+    fn take(&mut self, event: ToolEvent) -> ToolEvent {
+        self.collected.note(&event, self.started.elapsed());
+        match &event {
+            ToolEvent::Final(end) => self.last_final = Some(end.clone()),
+            ToolEvent::Usage(usage) => self.check_budget(usage),
+            _ => {}
+        }
+        event
+    }
+
+    fn check_budget(&mut self, usage: &Usage) {
+        let tokens = usage.input_tokens.unwrap_or(0).saturating_add(usage.output_tokens.unwrap_or(0));
+        if let Some(max) = self.limits.tokens.filter(|max| tokens > *max) {
+            self.stop(Stop::Tokens(max));
+        }
+        if let Some(max) = self.limits.cost_microusd.filter(|max| usage.cost_microusd.is_some_and(|cost| cost > *max)) {
+            self.stop(Stop::Cost(max));
+        }
+    }
+
+    /// Begins to stop the run; the first reason stands.
+    fn stop(&mut self, stop: Stop) {
+        self.stop.get_or_insert((stop, self.last_final.is_some()));
+    }
+
+    /// The next watchdog and its time. Silence does not count while the receiver holds us up.
+    fn watchdog(&self, blocked: bool) -> Option<(Instant, Stop)> {
+        let wall = self.limits.wall_clock_ms.map(Duration::from_millis);
+        let wall = wall.map(|limit| (self.started + limit, Stop::WallClock(limit)));
+        let quiet = if blocked || self.last_final.is_some() { None } else { self.quiet_limit() };
+        let quiet = quiet.map(|(limit, stop)| (self.heard + limit, stop));
+        [wall, quiet].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    fn quiet_limit(&self) -> Option<(Duration, Stop)> {
+        let asked = self.limits.silence_ms.map(Duration::from_millis);
+        if !self.has_spoken
+            && let Some(limit) = self.patience.start.into_iter().chain(asked).min()
+        {
+            return Some((limit, Stop::NoStart(limit)));
+        }
+        let own = if self.collected.has_open_call() { self.patience.silence_in_call } else { self.patience.silence };
+        asked.or(own).map(|limit| (limit, Stop::Silence(limit)))
+    }
+
+    /// The outcome and the record of a run that is over.
+    fn conclude(self, ended: Option<&Ended>, mut record: RunRecord) -> (Outcome, RunRecord) {
+        let ended_itself = ended.is_some_and(|ended| ended.by == EndedBy::Itself);
+        let stop = self.stop.filter(|(stop, had_final)| !(*had_final || ended_itself && stop.yields_to_own_end()));
+        let end = self.last_final.unwrap_or_else(|| Final::failed(self.collected.unfinished(ended)));
+        let turns = end.turns;
+        let result = TaskResult {
+            text: if end.text.is_empty() { self.collected.text() } else { end.text },
+            data: end.data,
+            artifacts: Vec::new(),
+            usage: self.collected.usage.clone(),
+        };
+        let duration = self.started.elapsed();
+        self.collected.fill(&mut record);
+        record.turns = turns;
+        record.exit_code = ended.and_then(Ended::shell_code);
+        record.duration_ms = Some(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+        let outcome = match (stop.map(|(stop, _)| stop.failure()), end.failure) {
+            (Some(None), _) => Outcome::Cancelled { partial: partial(result) },
+            (Some(Some(failure)), _) | (None, Some(failure)) => Outcome::Failed {
+                class: failure.class,
+                error: failure.error,
+                resets_at: failure.resets_at,
+                partial: partial(result),
+            },
+            (None, None) => Outcome::Completed { result },
+        };
+        (outcome, record)
+    }
+}
+
+/// What there is of a result, if anything.
+fn partial(result: TaskResult) -> Option<TaskResult> {
+    (result != TaskResult::default()).then_some(result)
+}

@@ -1,0 +1,65 @@
+//! What the dispatcher is asked.
+
+use swarm_engine::{NewTask, PlacementReport, TaskEdit, WorkerProfile};
+use swarm_model::worker::{AttemptRef, Capabilities, Load};
+use swarm_model::{SessionId, TaskNumber, TaskStatus, WorkerId};
+use swarm_proto::worker::{Assignment, Report, ReportReply, ToWorker};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{DispatchError, JoinReply, SubmittedTask};
+
+/// Where an answer goes once what it tells is committed.
+pub(super) type Reply<T> = oneshot::Sender<Result<T, DispatchError>>;
+
+/// What a worker must know after a heartbeat.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct HeartbeatReport {
+    /// Not its own any more.
+    pub stale: Vec<AttemptRef>,
+    /// To be ended.
+    pub cancel: Vec<AttemptRef>,
+    /// Whether nothing is handed out to it now.
+    pub paused: bool,
+}
+
+/// Where the answer to a report goes.
+#[derive(Debug)]
+pub(super) enum ReportTo {
+    /// To an HTTP request.
+    Caller(Reply<ReportReply>),
+    /// To the worker's socket, if it is still this session's.
+    Socket(SessionId),
+}
+
+#[derive(Debug)]
+pub(super) enum Command {
+    Submit { tasks: Vec<NewTask>, reply: Reply<Vec<SubmittedTask>> },
+    Edit { number: TaskNumber, version: i64, edit: TaskEdit, reply: Reply<()> },
+    Cancel { number: TaskNumber, reply: Reply<TaskStatus> },
+    Placement { number: TaskNumber, visible: Vec<WorkerId>, reply: Reply<Option<PlacementReport>> },
+    Join { profile: Box<WorkerProfile>, session: SessionId, named: Vec<AttemptRef>, outbox: Option<mpsc::Sender<ToWorker>>, reply: Reply<JoinReply> },
+    Leave { worker: WorkerId, session: SessionId },
+    Disconnect { worker: WorkerId },
+    Heartbeat { worker: WorkerId, load: Load, running: Vec<AttemptRef>, reply: Option<Reply<HeartbeatReport>> },
+    Report { worker: WorkerId, report: Report, to: ReportTo },
+    Pull { worker: WorkerId, reply: Reply<oneshot::Receiver<Assignment>> },
+    EndPull { worker: WorkerId },
+    Capabilities { worker: WorkerId, capabilities: Box<Capabilities> },
+    Pause { worker: WorkerId, by_owner: bool, paused: bool, reply: Reply<()> },
+    Drain { worker: WorkerId, draining: bool, reply: Reply<()> },
+    Remove { worker: WorkerId, reply: Reply<()> },
+    Holds { worker: WorkerId, attempt: AttemptRef, reply: Reply<Option<TaskNumber>> },
+    PauseAll { paused: bool, reply: Reply<()> },
+    Tick { reply: Reply<()> },
+}
+
+impl Command {
+    /// How much work it is, to bound a commit.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Submit { tasks, .. } => tasks.len(),
+            Self::Report { report, .. } => report.accepted.len() + report.results.len() + report.logs.len(),
+            _ => 1,
+        }
+    }
+}

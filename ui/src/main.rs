@@ -1,0 +1,10 @@
+//! The panel's entry: mounts the page into the document. Elsewhere than in a browser it does nothing.
+
+#[cfg(target_arch = "wasm32")]
+fn main() {
+    console_error_panic_hook::set_once();
+    leptos::mount::mount_to_body(|| "GarageSwarm");
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn main() {}

@@ -1,0 +1,173 @@
+//! Parts of the real tier that do not come with this repository: a database, a browser, AI tools.
+//!
+//! A part that is there is told to the tests in an environment variable. One that is not is left out, with a word on
+//! how to get it; where everything must run, it is installed: from Debian's packages, or from npm into a folder
+//! outside the checkout. A variable that is already set stands.
+
+pub(crate) mod apt;
+mod npm;
+mod postgres;
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+
+use crate::cargo::Workspace;
+
+/// What the tests are told, and what they go without.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    pub(crate) variables: Vec<(&'static str, String)>,
+    /// Each with how to get it.
+    pub(crate) missing: Vec<String>,
+    _postgres: Option<postgres::Server>,
+}
+
+/// A program that stands somewhere on this machine, or could.
+struct Program {
+    name: &'static str,
+    variable: &'static str,
+    found: fn(&Path) -> Option<PathBuf>,
+    source: Source,
+}
+
+enum Source {
+    Debian(&'static [&'static str]),
+    Npm(npm::Package),
+    /// Never installed from here; without it recorded answers are played.
+    Recorded(&'static str),
+}
+
+const PROGRAMS: [Program; 5] = [
+    Program {
+        name: "Python 3",
+        variable: "GARAGESWARM_TEST_PYTHON",
+        found: |_| on_path("python3"),
+        source: Source::Debian(&["python3"]),
+    },
+    Program {
+        name: "Chromium",
+        variable: "GARAGESWARM_TEST_CHROMIUM",
+        found: |_| ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(on_path),
+        source: Source::Debian(&["chromium"]),
+    },
+    Program {
+        name: "Chromium's driver",
+        variable: "GARAGESWARM_TEST_CHROMEDRIVER",
+        found: |_| on_path("chromedriver"),
+        source: Source::Debian(&["chromium-driver"]),
+    },
+    Program {
+        name: "Claude Code",
+        variable: "GARAGESWARM_TEST_CLAUDE",
+        found: |cache| npm::CLAUDE.found(cache).or_else(|| on_path("claude")),
+        source: Source::Npm(npm::CLAUDE),
+    },
+    Program {
+        name: "Ollama",
+        variable: "GARAGESWARM_TEST_OLLAMA",
+        found: |cache| {
+            let built = cache.join("ollama/bin/ollama");
+            if built.is_file() { Some(built) } else { on_path("ollama") }
+        },
+        source: Source::Recorded("its recorded answers are played instead"),
+    },
+];
+
+impl Parts {
+    /// Gathers what is there; with `install` also what is not.
+    pub(crate) fn gather(workspace: &Workspace, install: bool) -> Result<Self> {
+        let cache = cache(workspace)?;
+        let mut parts = Self::default();
+        for program in &PROGRAMS {
+            parts.add(program, &cache, install)?;
+        }
+        parts.add_postgres(install)?;
+        Ok(parts)
+    }
+
+    fn add(&mut self, program: &Program, cache: &Path, install: bool) -> Result<()> {
+        if env::var_os(program.variable).is_some() {
+            return Ok(());
+        }
+        if install && (program.found)(cache).is_none() {
+            match &program.source {
+                Source::Debian(packages) => apt::install(packages).context(program.name)?,
+                Source::Npm(package) => package.install(cache).context(program.name)?,
+                Source::Recorded(_) => {}
+            }
+        }
+        match ((program.found)(cache), &program.source) {
+            (Some(path), _) => self.variables.push((program.variable, path.display().to_string())),
+            (None, Source::Recorded(instead)) => println!("  {} is not here: {instead}", program.name),
+            (None, source) => self.missing.push(format!("{} ({})", program.name, source.advice())),
+        }
+        Ok(())
+    }
+
+    fn add_postgres(&mut self, install: bool) -> Result<()> {
+        const VARIABLE: &str = "GARAGESWARM_TEST_POSTGRES";
+        if env::var_os(VARIABLE).is_some() {
+            return Ok(());
+        }
+        if install && postgres::programs().is_none() {
+            apt::install(&["postgresql"]).context("PostgreSQL")?;
+        }
+        match postgres::programs() {
+            Some(programs) => {
+                let server = postgres::Server::start(&programs).context("PostgreSQL")?;
+                self.variables.push((VARIABLE, server.url()));
+                self._postgres = Some(server);
+            }
+            None => self.missing.push("PostgreSQL (apt-get install postgresql)".to_owned()),
+        }
+        Ok(())
+    }
+}
+
+impl Source {
+    fn advice(&self) -> String {
+        match self {
+            Self::Debian(packages) => format!("apt-get install {}", packages.join(" ")),
+            Self::Npm(_) => "CI=true cargo xtask test real".to_owned(),
+            Self::Recorded(instead) => (*instead).to_owned(),
+        }
+    }
+}
+
+/// Where parts are kept: outside the checkout, so that a fresh clone finds them again.
+fn cache(workspace: &Workspace) -> Result<PathBuf> {
+    if env::var_os("CARGO_TARGET_DIR").is_some() {
+        return Ok(workspace.target.join("parts"));
+    }
+    let home = env::home_dir().context("no home folder: set CARGO_TARGET_DIR")?;
+    Ok(home.join(".cache/garageswarm/parts"))
+}
+
+/// The program of that name on PATH.
+fn on_path(name: &str) -> Option<PathBuf> {
+    let name = format!("{name}{}", env::consts::EXE_SUFFIX);
+    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(&name)).find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_on_path_is_found_and_another_is_not() {
+        assert!(on_path("rustc").is_some());
+        assert_eq!(on_path("no-such-program-anywhere"), None);
+    }
+
+    #[test]
+    fn every_part_has_a_variable_of_its_own() {
+        let mut names: Vec<_> = PROGRAMS.iter().map(|program| program.variable).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), PROGRAMS.len());
+    }
+}
