@@ -3,7 +3,7 @@
 use std::{
     env,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use anyhow::{Context, Result, bail};
@@ -114,6 +114,31 @@ pub(crate) fn forget_cargo_run(command: &mut Command) {
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("cannot start `{}`", shown(command)))?;
     if status.success() { Ok(()) } else { bail!("`{}` failed ({status})", shown(command)) }
+}
+
+/// A command that runs beside another whose output people watch: its own is shown only if it fails.
+#[derive(Debug)]
+pub(crate) struct Background {
+    child: Child,
+    shown: String,
+}
+
+impl Background {
+    pub(crate) fn start(command: &mut Command) -> Result<Self> {
+        let shown = shown(command);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let child = command.spawn().with_context(|| format!("cannot start `{shown}`"))?;
+        Ok(Self { child, shown })
+    }
+
+    /// Waits for its end.
+    pub(crate) fn finish(self) -> Result<()> {
+        let output = self.child.wait_with_output()?;
+        if !output.status.success() {
+            bail!("`{}` failed ({}):\n{}", self.shown, output.status, String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
+    }
 }
 
 /// Runs a command and returns what it wrote to standard output.

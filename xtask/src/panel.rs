@@ -4,13 +4,18 @@
 //! `cargo xtask` itself stays quick to build. Nothing here guesses whether the panel is up to date: cargo knows
 //! whether the wasm is, and the program leaves files alone that did not change.
 
+use std::process::Command;
+
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    cargo::{Workspace, run},
+    cargo::{Background, Workspace, cargo, run},
     steps::Steps,
     wasm::{TARGET, Toolchain},
 };
+
+/// The program in `bindgen/`.
+const WRAPPER: &str = "xtask-bindgen";
 
 /// How many steps [`build`] tells.
 pub(crate) const STEPS: usize = 3;
@@ -20,14 +25,18 @@ pub(crate) fn build(workspace: &Workspace, steps: &mut Steps) -> Result<Toolchai
     check_versions(&std::fs::read_to_string(workspace.root.join("Cargo.lock")).context("Cargo.lock")?)?;
     let toolchain = steps.step("a compiler for WebAssembly", Toolchain::prepare)?;
     steps.step("panel: to WebAssembly (the first time takes minutes)", || {
+        // Two profiles, two locks: both cargos work at the same time and fill each other's idle core.
+        let wrapper = Background::start(cargo().args(["build", "--release", "--package", WRAPPER]))?;
         let mut cargo = toolchain.cargo()?;
-        run(cargo.args(["build", "--package", "swarm-ui", "--bin", "panel", "--profile", "wasm", "--target", TARGET]))
+        cargo.args(["build", "--package", "swarm-ui", "--bin", "panel", "--profile", "wasm", "--target", TARGET]);
+        let wasm = run(&mut cargo);
+        // Waited for in any case: it would go on without us.
+        wrapper.finish().and(wasm)
     })?;
     steps.step("panel: to a page", || {
         let wasm = workspace.target.join(TARGET).join("wasm/panel.wasm");
-        let mut cargo = workspace.cargo();
-        cargo.args(["run", "--release", "--package", "xtask-bindgen", "--"]);
-        run(cargo.arg(wasm).arg(workspace.root.join("ui")).arg(workspace.panel()))
+        let program = workspace.binary().with_file_name(format!("{WRAPPER}{}", std::env::consts::EXE_SUFFIX));
+        run(Command::new(program).arg(wasm).arg(workspace.root.join("ui")).arg(workspace.panel()))
     })?;
     Ok(toolchain)
 }

@@ -10,6 +10,7 @@ mod audit;
 mod batch;
 mod connection;
 mod database;
+mod files;
 mod migrate;
 mod people;
 mod retention;
@@ -21,7 +22,8 @@ mod value;
 mod workers;
 
 pub(crate) use database::{Database, Settings};
-pub(crate) use migrate::{SCHEMA_VERSION, schema_version_of_file};
+pub(crate) use files::{copy_database, inspect_database};
+pub(crate) use migrate::SCHEMA_VERSION;
 
 /// Every store trait over one database.
 #[derive(Debug)]

@@ -60,8 +60,9 @@ impl Stores {
     pub async fn open(url: &DatabaseUrl, options: &OpenOptions) -> Result<Self, StoreError> {
         let settings =
             Settings { holder: options.holder.clone(), busy_timeout: options.busy_timeout, readers: options.readers };
-        let blobs = Blobs::open(&options.blobs_dir).await?;
+        // The database first: whoever has its lock also has the folder of contents.
         let store = Arc::new(SqlStore { db: Database::open(url, &settings).await? });
+        let blobs = Blobs::open(&options.blobs_dir).await?;
         Ok(Self::over(store, blobs))
     }
 

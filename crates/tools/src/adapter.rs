@@ -167,7 +167,7 @@ impl fmt::Debug for ProcessPlan {
 }
 
 /// Turns a program's output into events. Chunks come as they were read and may end anywhere.
-pub(crate) trait OutputParser: Send {
+pub(crate) trait OutputParser: Send + Sync {
     /// Takes a piece of standard output.
     fn stdout(&mut self, chunk: &[u8], events: &mut Vec<ToolEvent>);
 

@@ -70,6 +70,11 @@ enum Order {
 
 /// Runs the guard: `garageswarm guard` calls nothing else.
 pub fn main() -> ExitCode {
+    #[cfg(unix)]
+    if let Err(error) = unix::block_signals() {
+        drop(writeln!(std::io::stderr(), "guard: signals cannot be blocked: {error}"));
+        return ExitCode::from(2);
+    }
     let spec = match read_spec() {
         Ok(spec) => spec,
         Err(error) => {

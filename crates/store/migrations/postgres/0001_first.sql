@@ -82,7 +82,8 @@ CREATE TABLE settings (
     value TEXT NOT NULL
 );
 
--- The highest number of what was removed, so that no number is given out twice.
+-- `task_number`: the highest number of a removed task, so that no number is given out twice.
+-- `live_from`: every task with a lower number has ended. Moved on now and then, never back.
 CREATE TABLE counters (
     name TEXT NOT NULL PRIMARY KEY,
     value BIGINT NOT NULL
@@ -126,8 +127,9 @@ CREATE TABLE user_workers (
 );
 CREATE INDEX user_workers_worker ON user_workers (worker_id);
 
--- Tasks. Nothing here refers to another table by a foreign key: these are the rows that are written by the
--- ten thousands a second. What is mostly absent stands last, so that rows stay short.
+-- Tasks. These are the rows that are written by the ten thousands a second: no foreign keys, no checks of names
+-- (a fifth of the time of a write; reading an unknown name is an error), and no index on the state (live tasks are
+-- found from the counter `live_from` on). What is mostly absent stands last, so that rows stay short.
 CREATE TABLE tasks (
     number BIGINT NOT NULL PRIMARY KEY,
     task_id TEXT NOT NULL UNIQUE,
@@ -136,8 +138,7 @@ CREATE TABLE tasks (
     description TEXT NOT NULL,
     spec TEXT NOT NULL,
     version BIGINT NOT NULL,
-    status TEXT NOT NULL
-        CHECK (status IN ('queued', 'assigned', 'running', 'waiting', 'completed', 'failed', 'cancelled')),
+    status TEXT NOT NULL,
     attempt BIGINT NOT NULL,
     failures BIGINT NOT NULL,
     losses BIGINT NOT NULL,
@@ -151,7 +152,7 @@ CREATE TABLE tasks (
     progress BIGINT,
     failure_class TEXT,
     error TEXT,
-    wait_reason TEXT CHECK (wait_reason IN ('approval', 'quota', 'budget')),
+    wait_reason TEXT,
     wait_until BIGINT,
     cancel_requested_at BIGINT,
     idempotency_key TEXT,
@@ -164,7 +165,6 @@ CREATE TABLE tasks (
     log_swept BIGINT
 );
 CREATE INDEX tasks_user ON tasks (user_id, number);
-CREATE INDEX tasks_live ON tasks (number) WHERE status IN ('queued', 'assigned', 'running', 'waiting');
 CREATE UNIQUE INDEX tasks_idempotency ON tasks (user_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 
 CREATE TABLE attempts (
@@ -173,8 +173,7 @@ CREATE TABLE attempts (
     worker_id TEXT NOT NULL,
     tool TEXT NOT NULL,
     model TEXT,
-    status TEXT NOT NULL
-        CHECK (status IN ('assigned', 'running', 'completed', 'failed', 'refused', 'lost', 'cancelled')),
+    status TEXT NOT NULL,
     assigned_at BIGINT NOT NULL,
     started_at BIGINT,
     ended_at BIGINT,

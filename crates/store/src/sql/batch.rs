@@ -171,7 +171,7 @@ impl Cell for String {
 
 /// Writing into a `String` cannot fail.
 fn number(json: &mut String, text: std::fmt::Arguments<'_>) {
-    drop(json.write_fmt(text));
+    let _written = json.write_fmt(text);
 }
 
 macro_rules! number_cells {

@@ -2,10 +2,8 @@
 //!
 //! Migrations only ever get appended, with the same numbers for both databases.
 
-use std::path::Path;
-
 use crate::error::StoreError;
-use crate::sql::connection::{Connection, Target};
+use crate::sql::connection::Connection;
 use crate::sql::statement::{Statement, sql};
 use crate::sql::value::args;
 
@@ -52,17 +50,8 @@ pub(crate) async fn migrate(connection: &mut Connection, migrations: &[Migration
     Ok(())
 }
 
-async fn version(connection: &mut Connection) -> Result<i64, StoreError> {
+pub(crate) async fn version(connection: &mut Connection) -> Result<i64, StoreError> {
     let rows = connection.fetch(&VERSION, Vec::new()).await?;
     let version = rows.first().map(|row| row.of("schema_history", "version").opt_int("version")).transpose()?;
     Ok(version.flatten().unwrap_or(0))
-}
-
-/// The schema version of a database file that nobody owns; zero where it has none.
-pub(crate) async fn schema_version_of_file(path: &Path) -> Result<i64, StoreError> {
-    let mut connection = Target::sqlite(path, std::time::Duration::from_secs(5)).connect().await?;
-    connection.run_script(&CREATE_HISTORY).await?;
-    let found = version(&mut connection).await?;
-    connection.close().await?;
-    Ok(found)
 }

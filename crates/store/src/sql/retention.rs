@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::housekeeping::{Housekeeping, Retention, Swept};
 use crate::sql::batch::column;
 use crate::sql::statement::{Statement, sql};
-use crate::sql::tasks::{delete_logs, delete_tasks};
+use crate::sql::tasks::{delete_logs, delete_tasks, move_live_from};
 use crate::sql::value::args;
 use crate::sql::{SqlStore, audit};
 
@@ -18,6 +18,7 @@ const MARK_SWEPT: Statement = sql!("retention/mark_swept");
 const OLD_EVENTS: Statement = sql!("retention/events");
 const OLD_AUDIT: Statement = sql!("retention/audit");
 const OLD_TOKENS: Statement = sql!("retention/tokens");
+const OLD_SPENT: Statement = sql!("retention/spent");
 const OLD_INVITATIONS: Statement = sql!("retention/invitations");
 
 /// Tasks in one transaction.
@@ -29,13 +30,16 @@ const ROWS_AT_ONCE: usize = 2_000;
 #[async_trait]
 impl Housekeeping for SqlStore {
     async fn retain(&self, retention: &Retention, now: Timestamp) -> Result<Swept, StoreError> {
+        move_live_from(&self.db).await?;
         let mut swept = Swept::default();
         self.sweep_tasks(&OLD_TASKS, now.minus(retention.tasks), Sweep::Tasks, &mut swept.tasks).await?;
         self.sweep_tasks(&OLD_LOGS, now.minus(retention.logs), Sweep::Logs, &mut swept.logs).await?;
         swept.events = self.sweep_rows(&OLD_EVENTS, now.minus(retention.events)).await?;
         swept.audit = self.sweep_rows(&OLD_AUDIT, now.minus(retention.audit)).await?;
         let ended = now.minus(retention.credentials);
-        swept.credentials = self.sweep_rows(&OLD_TOKENS, ended).await? + self.sweep_rows(&OLD_INVITATIONS, ended).await?;
+        for statement in [&OLD_TOKENS, &OLD_SPENT, &OLD_INVITATIONS] {
+            swept.credentials += self.sweep_rows(statement, ended).await?;
+        }
         Ok(swept)
     }
 

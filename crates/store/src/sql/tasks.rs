@@ -14,7 +14,7 @@ use crate::audit::AuditEntry;
 use crate::error::{Conflict, StoreError};
 use crate::sql::SqlStore;
 use crate::sql::batch::column;
-use crate::sql::database::Transaction;
+use crate::sql::database::{Database, Transaction};
 use crate::sql::statement::{Statement, sql};
 use crate::sql::value::args;
 use crate::task::{
@@ -26,7 +26,8 @@ const DELETE_MANY: Statement = sql!("tasks/delete_many");
 const DELETE_ATTEMPTS: Statement = sql!("tasks/delete_attempts");
 const DELETE_LOGS: Statement = sql!("tasks/delete_task_logs");
 const DELETE_ARTIFACTS: Statement = sql!("tasks/delete_artifacts");
-const REMEMBER_NUMBER: Statement = sql!("tasks/remember_number");
+const REMEMBER: Statement = sql!("tasks/remember");
+const LIVE_FROM: Statement = sql!("tasks/live_from");
 
 #[async_trait]
 impl TaskStore for SqlStore {
@@ -35,7 +36,8 @@ impl TaskStore for SqlStore {
     }
 
     async fn load_live(&self) -> Result<Vec<LiveTask>, StoreError> {
-        read::load_live(&self.db).await
+        let from = move_live_from(&self.db).await?;
+        read::load_live(&self.db, from).await
     }
 
     async fn counters(&self) -> Result<Counters, StoreError> {
@@ -91,6 +93,20 @@ impl TaskStore for SqlStore {
     }
 }
 
+/// Moves the counter before which every task has ended, and gives it. A terminal state has no way out, and new
+/// tasks have higher numbers than all before them: so what was found stays true.
+pub(super) async fn move_live_from(db: &Database) -> Result<TaskNumber, StoreError> {
+    let rows = db.read(&LIVE_FROM, Vec::new()).await?;
+    let fields = rows.first().ok_or(StoreError::not_found("counter"))?.of("counters", "remembered");
+    let found = fields.int("found")?;
+    if found > fields.int("remembered")? {
+        let mut tx = db.begin().await?;
+        tx.execute(&REMEMBER, args!["live_from", found]).await?;
+        tx.commit().await?;
+    }
+    Ok(TaskNumber(found))
+}
+
 /// Removes tasks that were seen to have ended, with all that belongs to them.
 pub(super) async fn delete_tasks(tx: &mut Transaction<'_>, numbers: &[TaskNumber]) -> Result<(), StoreError> {
     tx.execute(&DELETE_MANY, vec![column(numbers).into_value()]).await?;
@@ -102,7 +118,7 @@ async fn delete_belongings(tx: &mut Transaction<'_>, numbers: &[TaskNumber]) -> 
         tx.execute(statement, vec![column(numbers).into_value()]).await?;
     }
     if let Some(highest) = numbers.iter().max() {
-        tx.execute(&REMEMBER_NUMBER, args![*highest]).await?;
+        tx.execute(&REMEMBER, args!["task_number", *highest]).await?;
     }
     Ok(())
 }

@@ -33,12 +33,19 @@ enum Phase {
     Killing { next: Instant, give_up: Instant },
 }
 
+/// The signals that ask the guard to end the run.
+fn asking_signals() -> SigSet {
+    SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT])
+}
+
+/// Blocks the signals that ask for the end, so that only the thread that waits for them sees them. Called
+/// before any thread starts: one that did not inherit the block would let them kill the guard.
+pub(super) fn block_signals() -> std::io::Result<()> {
+    Ok(asking_signals().thread_block()?)
+}
+
 pub(super) fn run(spec: &Spec, orders: &mpsc::SyncSender<Order>, inbox: &mpsc::Receiver<Order>) -> Ended {
-    // Blocked before any further thread starts, so that only the thread that waits for them sees them.
-    let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT]);
-    if signals.thread_block().is_ok() {
-        watch_signals(signals, orders.clone());
-    }
+    watch_signals(orders.clone());
     #[cfg(target_os = "linux")]
     if let Err(errno) = nix::sys::prctl::set_child_subreaper(true) {
         return Ended::not_started(&errno.into());
@@ -73,14 +80,16 @@ fn start(spec: &Spec) -> std::io::Result<Pid> {
     Ok(Pid::from_raw(child.id().cast_signed()))
 }
 
-#[expect(unsafe_code, reason = "a new session and the parent-death signal can only be set between fork and exec")]
+#[expect(unsafe_code, reason = "session, signal mask and parent-death signal can only be set between fork and exec")]
 fn with_own_session(command: &mut Command) {
     #[cfg(target_os = "linux")]
     let guard = nix::unistd::getpid();
     // SAFETY: the closure runs in the child between fork and exec. It allocates nothing, takes no lock, and
-    // calls only setsid, prctl and getppid, which are async-signal-safe system calls.
+    // calls only pthread_sigmask, setsid, prctl and getppid, which are async-signal-safe.
     unsafe {
         command.pre_exec(move || {
+            // The guard's own block would pass through exec, and TERM would never reach the tool.
+            SigSet::empty().thread_set_mask()?;
             nix::unistd::setsid()?;
             #[cfg(target_os = "linux")]
             {
@@ -118,9 +127,9 @@ fn reap(first: Pid, orders: mpsc::SyncSender<Order>) {
     });
 }
 
-fn watch_signals(signals: SigSet, orders: mpsc::SyncSender<Order>) {
+fn watch_signals(orders: mpsc::SyncSender<Order>) {
     std::thread::spawn(move || {
-        while signals.wait().is_ok() {
+        while asking_signals().wait().is_ok() {
             if orders.send(Order::End(EndedBy::Signal)).is_err() {
                 return;
             }

@@ -35,10 +35,11 @@ const CHECK_LOGS: Statement = sql!("tasks/check_logs");
 /// Rows of live tasks that are in memory twice, as the database's and as ours.
 const LIVE_PAGE: usize = 2_000;
 
-pub(super) async fn load_live(db: &Database) -> Result<Vec<LiveTask>, StoreError> {
+/// The live tasks, none of which has a number below `from`.
+pub(super) async fn load_live(db: &Database, from: TaskNumber) -> Result<Vec<LiveTask>, StoreError> {
     let mut live: Vec<LiveTask> = Vec::new();
     loop {
-        let after = live.last().map_or(TaskNumber(0), |task| task.head.number);
+        let after = live.last().map_or(TaskNumber(from.0 - 1), |task| task.head.number);
         let rows = db.read(&LIVE, args![after, LIVE_PAGE]).await?;
         for row in &rows {
             let fields = row.of("tasks", "number");
@@ -182,7 +183,9 @@ pub(super) async fn counts(db: &Database, user: Option<UserId>) -> Result<TaskCo
 }
 
 pub(super) async fn audit(db: &Database, after: TaskNumber, limit: usize) -> Result<Vec<AuditedTask>, StoreError> {
-    let rows = db.read(&CHECK_TASKS, args![after, limit]).await?;
+    // As of one moment: nobody writes while the three are read.
+    let mut tx = db.begin().await?;
+    let rows = tx.fetch(&CHECK_TASKS, args![after, limit]).await?;
     let mut audited = BTreeMap::new();
     for row in &rows {
         let fields = row.of("tasks", "number");
@@ -192,20 +195,24 @@ pub(super) async fn audit(db: &Database, after: TaskNumber, limit: usize) -> Res
         let task = AuditedTask { number, row: task_row(fields)?, attempts: Vec::new(), log_batches: swept.into_iter().collect() };
         audited.insert(number, task);
     }
-    let Some(&last) = audited.keys().next_back() else { return Ok(Vec::new()) };
+    let Some(&last) = audited.keys().next_back() else {
+        tx.commit().await?;
+        return Ok(Vec::new());
+    };
 
-    for row in db.read(&CHECK_ATTEMPTS, args![after, last]).await? {
+    for row in tx.fetch(&CHECK_ATTEMPTS, args![after, last]).await? {
         let fields = row.of("attempts", "number");
         if let Some(task) = audited.get_mut(&TaskNumber(fields.int("number")?)) {
             task.attempts.push(fields.name::<AttemptStatus>("status")?);
         }
     }
-    for row in db.read(&CHECK_LOGS, args![after, last]).await? {
+    for row in tx.fetch(&CHECK_LOGS, args![after, last]).await? {
         let fields = row.of("task_logs", "number");
         if let Some(task) = audited.get_mut(&TaskNumber(fields.int("number")?)) {
             task.log_batches.push((fields.count("first_seq")?, fields.count("last_seq")?));
         }
     }
+    tx.commit().await?;
     Ok(audited.into_values().collect())
 }
 

@@ -1,5 +1,5 @@
--- Numbers of removed tasks are not given out again.
+-- Counters only ever grow.
 INSERT INTO counters (name, value)
-VALUES ('task_number', $1)
+VALUES ($1, $2)
 ON CONFLICT (name) DO UPDATE
 SET value = CASE WHEN excluded.value > counters.value THEN excluded.value ELSE counters.value END

@@ -1,0 +1,182 @@
+//! An agent from its data folder to its end: what it finds there, how it joins, how long it lives.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::sync::Arc;
+
+use swarm_model::worker::Pauses;
+use swarm_model::{BootId, Clock as _};
+use swarm_model::time::SystemClock;
+use swarm_tools::Registry;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::AgentConfig;
+use crate::control::{self, AgentHandle, AgentStatus, Control, LinkStatus};
+use crate::core::Core;
+use crate::durable;
+use crate::enrol::Enrolment;
+use crate::error::AgentError;
+use crate::host::Host;
+use crate::identity::Identity;
+use crate::journal::{Recovered, recover};
+use crate::machine::{Machine, as_allowed, host_name};
+use crate::settings::Settings;
+
+/// A headless worker that has looked at its data folder and not yet spoken to anybody.
+#[derive(Debug)]
+pub struct Agent {
+    host: Arc<dyn Host>,
+    config: AgentConfig,
+    found: Found,
+    registry: Registry,
+    control: Control,
+    handle: AgentHandle,
+}
+
+/// What is in the data folder.
+#[derive(Debug)]
+struct Found {
+    settings: Settings,
+    identity: Identity,
+    recovered: Vec<Recovered>,
+    /// Held for as long as the agent lives: the folder belongs to one.
+    _lock: File,
+}
+
+impl Agent {
+    /// Runs an agent until `shutdown`, or until its coordinator no longer wants it.
+    pub async fn run(
+        config: AgentConfig,
+        host: Arc<dyn Host>,
+        shutdown: CancellationToken,
+    ) -> Result<(), AgentError> {
+        Self::prepare(config, host).await?.serve(shutdown).await
+    }
+
+    /// Reads the data folder, and ends what an earlier process left running.
+    pub async fn prepare(config: AgentConfig, host: Arc<dyn Host>) -> Result<Self, AgentError> {
+        let registry = Registry::standard();
+        let found = {
+            let (config, host, registry) = (config.clone(), Arc::clone(&host), registry.clone());
+            tokio::task::spawn_blocking(move || Found::look(&config, host.data_dir(), &registry))
+                .await
+                .map_err(|error| folder_error(Path::new("."), std::io::Error::other(error)))??
+        };
+        let settings = &found.settings;
+        let joined = found.identity.joined.as_ref();
+        let (handle, control) = control::channel(AgentStatus {
+            name: settings.name.clone().unwrap_or_else(host_name),
+            worker_id: joined.map(|joined| joined.worker_id),
+            coordinator: joined.map(|joined| joined.coordinator.clone()),
+            link: LinkStatus::Connecting,
+            pauses: Pauses { by_coordinator: false, by_owner: settings.paused },
+            draining: false,
+            slots: settings.slots(),
+            running: Vec::new(),
+            unacknowledged: found.recovered.len(),
+            tools: Vec::new(),
+        });
+        Ok(Self { host, config, found, registry, control, handle })
+    }
+
+    /// Sees and steers the agent while it lives.
+    pub fn handle(&self) -> AgentHandle {
+        self.handle.clone()
+    }
+
+    /// Joins where it must, and works until `shutdown`.
+    pub async fn serve(self, shutdown: CancellationToken) -> Result<(), AgentError> {
+        let Self { host, config, found, registry, control, handle: _ } = self;
+        let Found { settings, identity, recovered, _lock } = found;
+        let status = control.status.clone();
+        let served = serve(host, config, settings, identity, recovered, registry, control, shutdown).await;
+        status.send_modify(|status| status.link = LinkStatus::Stopped);
+        served
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "these are the parts of an agent, taken apart once")]
+async fn serve(
+    host: Arc<dyn Host>,
+    config: AgentConfig,
+    settings: Settings,
+    identity: Identity,
+    recovered: Vec<Recovered>,
+    registry: Registry,
+    control: Control,
+    shutdown: CancellationToken,
+) -> Result<(), AgentError> {
+    let mut enrolment = Enrolment::new(Arc::clone(&host), identity, &config)?;
+    let name = settings.name.clone().unwrap_or_else(host_name);
+    let machine = Machine::new(settings.runs_dir(host.data_dir()));
+    let tools = as_allowed(&settings, registry.detect_all(&settings.of_tools()).await);
+    let capabilities = machine.capabilities(&settings, tools);
+    let status = control.status.clone();
+    let says = |error: &swarm_client::ClientError| {
+        status.send_modify(|status| status.link = LinkStatus::Waiting { reason: error.to_string() });
+    };
+    let joined = tokio::select! {
+        joined = enrolment.client(&name, &capabilities, says) => joined?,
+        () = shutdown.cancelled() => return Ok(()),
+    };
+    let mut client = joined;
+    let boot_id = BootId::generate(&SystemClock);
+    let mut core = Core::new(host, settings, registry, machine, capabilities, boot_id, recovered, control, config.drain);
+    loop {
+        core.set_joined(client.worker_id(), enrolment.address());
+        let Err(refusal) = core.live(client, &shutdown).await else { return Ok(()) };
+        if !enrolment.has_key() {
+            core.abandon().await;
+            return Err(enrolment.refused_for_good(refusal));
+        }
+        tracing::warn!(error = %refusal, "the credential was refused; joining anew with the key");
+        let rejoined = tokio::select! {
+            rejoined = enrolment.join(&name, core.capabilities(), says) => rejoined,
+            () = shutdown.cancelled() => {
+                core.abandon().await;
+                return Ok(());
+            }
+        };
+        client = match rejoined {
+            Ok(client) => client,
+            Err(error) => {
+                core.abandon().await;
+                return Err(error);
+            }
+        };
+    }
+}
+
+impl Found {
+    /// Blocks.
+    fn look(config: &AgentConfig, data_dir: &Path, registry: &Registry) -> Result<Self, AgentError> {
+        durable::make_private_dir(data_dir).map_err(|error| folder_error(data_dir, error))?;
+        let lock = lock(data_dir)?;
+        if let Some(unknown) = config.allow_tools.iter().find(|tool| registry.get(tool).is_none()) {
+            return Err(AgentError::UnknownTool(unknown.clone()));
+        }
+        let mut settings = Settings::load_or_create(data_dir, registry.names())?;
+        if config.change(&mut settings) {
+            settings.save(data_dir)?;
+        }
+        let identity = Identity::load_or_create(data_dir)?;
+        let runs_dir = settings.runs_dir(data_dir);
+        durable::make_private_dir(&runs_dir).map_err(|error| folder_error(&runs_dir, error))?;
+        let recovered = recover(&runs_dir, SystemClock.now()).map_err(|error| folder_error(&runs_dir, error))?;
+        Ok(Self { settings, identity, recovered, _lock: lock })
+    }
+}
+
+fn lock(data_dir: &Path) -> Result<File, AgentError> {
+    let path = data_dir.join("agent.lock");
+    let file = File::create(&path).map_err(|error| folder_error(&path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(AgentError::InUse { path: data_dir.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(folder_error(&path, error)),
+    }
+}
+
+fn folder_error(path: &Path, source: std::io::Error) -> AgentError {
+    AgentError::Folder { path: path.to_owned(), source }
+}

@@ -1,0 +1,411 @@
+//! The agent at work: one task that owns every attempt in hand, and never waits for anything but the next
+//! thing that happens.
+//!
+//! Runs write their lines into journals, the link moves frames; what is told when is decided here. Frames are
+//! made only when the link has room for one, so that a slow coordinator is never a growing queue. Invariant:
+//! an attempt is in hand from its accepted assignment until its end is acknowledged, refused or disowned, and
+//! all that time it is named in `hello` and heartbeats.
+
+mod incoming;
+mod outgoing;
+mod runs;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use swarm_client::{ClientError, WorkerClient};
+use swarm_model::task::Artifact;
+use swarm_model::time::SystemClock;
+use swarm_model::tool::ToolInfo;
+use swarm_model::worker::{AttemptRef, Capabilities, Pauses};
+use swarm_model::{BootId, Clock as _, WorkerId};
+use swarm_proto::worker::{AttemptResult, Refusal, ToCoordinator};
+use swarm_tools::{GuardBinary, Registry};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::outgoing::Link;
+use crate::attempt::{Attempt, Then};
+use crate::control::{AgentEvent, AgentStatus, Command, Control, LinkStatus, RunningTask};
+use crate::host::Host;
+use crate::journal::{Recovered, clean_up, make_room};
+use crate::link::{self, LinkEvent};
+use crate::machine::{Machine, as_allowed, free_disk};
+use crate::settings::Settings;
+
+/// How often the tools are looked at.
+const DETECT_EVERY: Duration = Duration::from_secs(30);
+/// How often old folders of runs are removed.
+const CLEAN_EVERY: Duration = Duration::from_secs(60 * 60);
+/// How long an agent that stops waits for the last acknowledgements, and for runs to end that it ended.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+/// What happened and was not yet looked at.
+const INBOX: usize = 64;
+
+/// What the agent's own tasks tell it.
+#[derive(Debug)]
+enum Inner {
+    /// A run is over.
+    Ended(Box<AttemptResult>),
+    /// The files of a run are where they belong.
+    Uploaded { attempt: AttemptRef, stored: Vec<Artifact> },
+    /// The tools were looked at.
+    Tools(Vec<ToolInfo>),
+}
+
+/// The agent is on its way out.
+#[derive(Debug, Clone, Copy)]
+struct Stopping {
+    /// Until then runs may go on.
+    recall_at: Instant,
+    /// Then it is over, whatever is missing.
+    over_at: Instant,
+}
+
+/// The agent at work.
+#[derive(Debug)]
+pub(crate) struct Core {
+    host: Arc<dyn Host>,
+    settings: Settings,
+    registry: Registry,
+    guard: GuardBinary,
+    runs_dir: PathBuf,
+    machine: Machine,
+    capabilities: Capabilities,
+    boot_id: BootId,
+    attempts: Vec<Attempt>,
+    refusals: Vec<Refusal>,
+    link: Link,
+    client: Option<WorkerClient>,
+    /// The coordinator's pause and its order to finish.
+    paused: bool,
+    draining: bool,
+    drain: Duration,
+    stopping: Option<Stopping>,
+    clean_at: Instant,
+    tell: mpsc::Sender<Inner>,
+    inbox: mpsc::Receiver<Inner>,
+    grown: Arc<Notify>,
+    tasks: TaskTracker,
+    /// Ends with the agent.
+    alive: CancellationToken,
+    control: Control,
+    status_due: bool,
+}
+
+impl Core {
+    #[expect(clippy::too_many_arguments, reason = "these are the parts of an agent, put together once")]
+    pub(crate) fn new(
+        host: Arc<dyn Host>,
+        settings: Settings,
+        registry: Registry,
+        machine: Machine,
+        capabilities: Capabilities,
+        boot_id: BootId,
+        recovered: Vec<Recovered>,
+        control: Control,
+        drain: Duration,
+    ) -> Self {
+        let (tell, inbox) = mpsc::channel(INBOX);
+        let (now, since) = (Instant::now(), SystemClock.now());
+        let mut core = Self {
+            guard: host.guard_binary(),
+            runs_dir: settings.runs_dir(host.data_dir()),
+            host,
+            settings,
+            registry,
+            machine,
+            capabilities,
+            boot_id,
+            attempts: recovered.into_iter().map(|recovered| Attempt::recovered(recovered, since)).collect(),
+            refusals: Vec::new(),
+            link: Link::Down,
+            client: None,
+            paused: false,
+            draining: false,
+            drain,
+            stopping: None,
+            clean_at: now,
+            tell,
+            inbox,
+            grown: Arc::new(Notify::new()),
+            tasks: TaskTracker::new(),
+            alive: CancellationToken::new(),
+            control,
+            status_due: true,
+        };
+        core.watch_tools();
+        core
+    }
+
+    pub(crate) fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    pub(crate) fn set_joined(&mut self, worker_id: WorkerId, coordinator: String) {
+        self.control.status.send_modify(|status| {
+            status.worker_id = Some(worker_id);
+            status.coordinator = Some(coordinator);
+        });
+    }
+
+    /// Works until `shutdown` and its aftermath, or until the coordinator refuses this worker: then its runs
+    /// still go on, and it can live again with another client or be abandoned.
+    pub(crate) async fn live(&mut self, client: WorkerClient, shutdown: &CancellationToken) -> Result<(), ClientError> {
+        let (tell, mut links) = mpsc::channel(INBOX);
+        let stop_link = self.alive.child_token();
+        let _stop_link_at_the_end = stop_link.clone().drop_guard();
+        let link = self.tasks.spawn(link::keep(client.clone(), tell, stop_link));
+        self.client = Some(client);
+        self.upload_recovered();
+        while !self.is_over() {
+            let now = Instant::now();
+            let (room, wake) = (self.link.room(self.wants_to_send(now)), self.next_wake(now));
+            tokio::select! {
+                () = shutdown.cancelled(), if self.stopping.is_none() => self.begin_to_stop(),
+                Some(event) = links.recv() => self.take_link_event(event)?,
+                Some(inner) = self.inbox.recv() => self.take(inner),
+                Some(command) = self.control.commands.recv() => self.obey(command),
+                () = self.grown.notified() => self.status_due |= self.progress_changed(),
+                room = room => match room {
+                    Ok(permit) => self.send(permit),
+                    Err(_) => self.link = Link::Down,
+                },
+                () = sleep_until(wake) => self.keep_time(),
+            }
+            self.publish();
+        }
+        // The link sends what it was given, says goodbye and ends.
+        self.link = Link::Down;
+        drop(links);
+        self.alive.cancel();
+        self.tasks.close();
+        drop(tokio::time::timeout(LAST_WORDS, async { (link.await, self.tasks.wait().await) }).await);
+        Ok(())
+    }
+
+    /// Ends every run and forgets it: nobody wants the results any more.
+    pub(crate) async fn abandon(&mut self) {
+        self.link = Link::Down;
+        let named: Vec<_> = self.attempts.iter().filter(|attempt| attempt.is_running()).map(Attempt::name).collect();
+        for attempt in named {
+            self.disown(attempt);
+        }
+        let ended = async {
+            while self.attempts.iter().any(Attempt::is_running) {
+                match self.inbox.recv().await {
+                    Some(inner) => self.take(inner),
+                    None => break,
+                }
+            }
+        };
+        if tokio::time::timeout(LAST_WORDS, ended).await.is_err() {
+            tracing::warn!("runs did not end in time; their guards end them");
+        }
+        self.publish();
+        self.alive.cancel();
+        self.tasks.close();
+        drop(tokio::time::timeout(LAST_WORDS, self.tasks.wait()).await);
+    }
+
+    fn take(&mut self, inner: Inner) {
+        self.status_due = true;
+        match inner {
+            Inner::Ended(result) => self.run_ended(*result),
+            Inner::Uploaded { attempt, stored } => self.files_stored(attempt, stored),
+            Inner::Tools(tools) if tools != self.capabilities.tools => {
+                self.capabilities.tools = tools;
+                self.link.capabilities_changed();
+            }
+            Inner::Tools(_) => {}
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::SetPaused { paused, done } => {
+                let mut settings = self.settings.clone();
+                settings.paused = paused;
+                let saved = settings.save(self.host.data_dir());
+                if saved.is_ok() {
+                    self.settings = settings;
+                    self.link.owner_pause_changed();
+                    self.status_due = true;
+                }
+                // A handle that no longer waits has its answer in the status.
+                drop(done.send(saved));
+            }
+        }
+    }
+
+    fn begin_to_stop(&mut self) {
+        let recall_at = Instant::now() + self.drain;
+        self.stopping = Some(Stopping { recall_at, over_at: recall_at + LAST_WORDS });
+        self.link.drain_begun();
+        self.status_due = true;
+        if self.attempts.iter().any(Attempt::is_running) {
+            tracing::info!(drain_ms = self.drain.as_millis() as u64, "stopping; runs may end by themselves until then");
+        }
+    }
+
+    /// What is due by the clock.
+    fn keep_time(&mut self) {
+        let now = Instant::now();
+        if self.stopping.is_some_and(|stopping| now >= stopping.recall_at) {
+            for attempt in &mut self.attempts {
+                attempt.recall(Then::HandBack);
+            }
+        }
+        if self.link.is_silent(now) {
+            tracing::warn!("the coordinator has not answered for a whole lease; connecting anew");
+            self.link = Link::Down;
+            self.status_due = true;
+        }
+        if now >= self.clean_at {
+            self.clean();
+        }
+    }
+
+    fn next_wake(&self, now: Instant) -> Instant {
+        let recall = self.stopping.map(|stopping| {
+            let recalled = stopping.recall_at <= now;
+            if recalled { stopping.over_at } else { stopping.recall_at }
+        });
+        let lines_wait = self.attempts.iter().any(Attempt::has_lines);
+        let due = [Some(self.clean_at), recall, self.link.next_due(lines_wait)];
+        due.into_iter().flatten().min().unwrap_or(self.clean_at)
+    }
+
+    /// Whether an agent that stops has nothing left to do, or no more time for it.
+    fn is_over(&self) -> bool {
+        let Some(stopping) = self.stopping else { return false };
+        let runs = self.attempts.iter().any(Attempt::is_running);
+        let unsaid = !self.refusals.is_empty() || !self.attempts.is_empty() || self.link.owes_drain();
+        // What is journalled is told by the next process; there is nothing to wait for without a connection.
+        let is_done = !runs && !(unsaid && self.link.is_up());
+        is_done || Instant::now() >= stopping.over_at
+    }
+
+    /// Removes folders that nobody needs, in the background.
+    fn clean(&mut self) {
+        self.clean_at = Instant::now() + CLEAN_EVERY;
+        let (runs_dir, keep) = (self.runs_dir.clone(), self.settings.keep);
+        let floor = self.settings.min_free_disk_mb * 1024 * 1024;
+        self.tasks.spawn_blocking(move || {
+            let has_room = || free_disk(&runs_dir).is_none_or(|free| free >= floor);
+            match clean_up(&runs_dir, keep, SystemClock.now()).and_then(|n| Ok(n + make_room(&runs_dir, has_room)?)) {
+                Ok(0) => {}
+                Ok(n_removed) => tracing::info!(n_removed, "old folders of runs are removed"),
+                Err(error) => tracing::warn!(%error, "folders of runs cannot be removed"),
+            }
+        });
+    }
+
+    /// Looks at the tools now and then; no program is started for that while they stay the same.
+    fn watch_tools(&mut self) {
+        let (registry, settings, tell) = (self.registry.clone(), self.settings.clone(), self.tell.clone());
+        let of_tools = settings.of_tools();
+        let alive = self.alive.clone();
+        let watch = async move {
+            loop {
+                tokio::time::sleep(DETECT_EVERY).await;
+                let tools = as_allowed(&settings, registry.detect_all(&of_tools).await);
+                if tell.send(Inner::Tools(tools)).await.is_err() {
+                    return;
+                }
+            }
+        };
+        self.tasks.spawn(async move { alive.run_until_cancelled(watch).await });
+    }
+
+    fn progress_changed(&self) -> bool {
+        self.attempts.iter().any(|attempt| attempt.is_running() && attempt.tip.progress() != attempt.told_progress)
+    }
+
+    fn announce(&self, event: AgentEvent) {
+        // Nobody needs to listen.
+        drop(self.control.events.send(event));
+    }
+
+    fn set_link_status(&mut self, link: LinkStatus) {
+        let changed = self.control.status.send_if_modified(|status| {
+            let changed = status.link != link;
+            status.link = link.clone();
+            changed
+        });
+        if changed {
+            self.announce(AgentEvent::Link { link });
+        }
+    }
+
+    /// Shows how the agent stands to whoever follows it.
+    fn publish(&mut self) {
+        if !std::mem::take(&mut self.status_due) {
+            return;
+        }
+        let running = self.attempts.iter().filter(|attempt| attempt.is_running());
+        let running: Vec<_> = running
+            .map(|attempt| RunningTask {
+                number: attempt.number(),
+                attempt: attempt.name(),
+                tool: attempt.assignment.tool.clone(),
+                since: attempt.since,
+                progress: attempt.tip.progress(),
+            })
+            .collect();
+        let unacknowledged = self.attempts.len() - running.len();
+        self.control.status.send_if_modified(|status| {
+            let now = AgentStatus {
+                pauses: Pauses { by_coordinator: self.paused, by_owner: self.settings.paused },
+                draining: self.draining || self.stopping.is_some(),
+                running,
+                unacknowledged,
+                tools: self.capabilities.tools.clone(),
+                ..status.clone()
+            };
+            let changed = *status != now;
+            *status = now;
+            changed
+        });
+    }
+
+    fn find(&self, attempt: AttemptRef) -> Option<usize> {
+        self.attempts.iter().position(|known| known.name() == attempt)
+    }
+
+    /// Files of earlier processes may not have got there; the coordinator keeps each content once.
+    fn upload_recovered(&mut self) {
+        for index in 0..self.attempts.len() {
+            self.begin_upload(index);
+        }
+    }
+
+    /// A frame for the permit, made now.
+    fn send(&mut self, permit: mpsc::OwnedPermit<ToCoordinator>) {
+        if let Some(frame) = self.next_frame() {
+            drop(permit.send(frame));
+        }
+    }
+
+    fn take_link_event(&mut self, event: LinkEvent) -> Result<(), ClientError> {
+        self.status_due = true;
+        match event {
+            LinkEvent::Opened(outbox) => self.link = Link::opened(outbox),
+            LinkEvent::Frame(frame) => self.take_frame(*frame),
+            LinkEvent::Down(error) => {
+                let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), |s| format!("{error} ({s})"));
+                tracing::warn!(reason, "not connected to the coordinator; runs go on");
+                self.link = Link::Down;
+                self.set_link_status(LinkStatus::Waiting { reason });
+            }
+            LinkEvent::Refused(error) => {
+                self.link = Link::Down;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,202 @@
+//! Attempts from their assignment to their end.
+
+use std::sync::Arc;
+
+use swarm_model::Clock as _;
+use swarm_model::task::{Artifact, Outcome};
+use swarm_model::time::SystemClock;
+use swarm_model::worker::{AttemptRef, RefusalReason};
+use swarm_proto::worker::{Assignment, AttemptResult, Refusal};
+use swarm_tools::RunRequest;
+use tokio_util::sync::CancellationToken;
+
+use super::{Core, Inner};
+use crate::artifacts;
+use crate::attempt::{Attempt, Phase, Then};
+use crate::control::AgentEvent;
+use crate::journal::{Closing, RunFolder, is_failure};
+use crate::policy::{Situation, decide};
+use crate::run::Run;
+use crate::upload;
+
+impl Core {
+    /// Takes or declines new work. Told again of what it has, it says again that it has it.
+    pub(super) fn assigned(&mut self, assignment: Assignment) {
+        let name = assignment.attempt_ref();
+        if let Some(index) = self.find(name) {
+            self.attempts[index].accept_due = true;
+            return;
+        }
+        let (number, tool) = (assignment.number, assignment.tool.clone());
+        match self.begin(assignment) {
+            Ok(()) => {
+                tracing::info!(task = %number, attempt = name.attempt, %tool, "a run begins");
+                self.announce(AgentEvent::Started { number, tool });
+            }
+            Err(reason) => {
+                tracing::info!(task = %number, reason = reason.as_str(), "an assignment is declined");
+                if reason == RefusalReason::DiskFull {
+                    self.clean();
+                }
+                self.announce(AgentEvent::Refused { number, reason: reason.clone() });
+                self.refusals.push(Refusal { attempt: name, reason });
+            }
+        }
+    }
+
+    fn begin(&mut self, assignment: Assignment) -> Result<(), RefusalReason> {
+        let running: Vec<_> = self
+            .attempts
+            .iter()
+            .filter(|attempt| attempt.is_running())
+            .map(|attempt| attempt.assignment.tool.clone())
+            .collect();
+        let situation = Situation {
+            settings: &self.settings,
+            tools: &self.capabilities.tools,
+            draining: self.draining || self.stopping.is_some(),
+            running: &running,
+            free_disk: self.machine.free_disk(),
+        };
+        decide(&assignment, &situation)?;
+        let folder = RunFolder::of(&self.runs_dir, &assignment);
+        let request = self.request(&assignment, &folder);
+        let settings = self.settings.tools.get(&assignment.tool).map(|section| section.settings.clone());
+        let Some(adapter) = self.registry.get(&assignment.tool) else {
+            // `decide` has found it among the tools of this very registry.
+            return Err(RefusalReason::ToolNotAllowed);
+        };
+        let plan = adapter.plan(&request, &settings.unwrap_or_default())?;
+        folder.create(&assignment).map_err(|error| {
+            tracing::error!(%error, "the folder of a run cannot be made");
+            RefusalReason::DiskFull
+        })?;
+        let attempt = Attempt::begin(assignment, folder.clone(), SystemClock.now());
+        if let Phase::Running { cancel, recalled, .. } = &attempt.phase {
+            let run = Run {
+                attempt: attempt.name(),
+                plan,
+                request,
+                guard: self.guard.clone(),
+                folder,
+                tip: Arc::clone(&attempt.tip),
+                grown: Arc::clone(&self.grown),
+                cancel: cancel.clone(),
+                recalled: Arc::clone(recalled),
+                artifacts: self.settings.artifacts,
+            };
+            let tell = self.tell.clone();
+            self.tasks.spawn(async move {
+                let result = Box::new(run.carry_out().await);
+                // Only an agent that is over does not listen, and then the journal has it.
+                drop(tell.send(Inner::Ended(result)).await);
+            });
+        }
+        self.attempts.push(attempt);
+        Ok(())
+    }
+
+    fn request(&self, assignment: &Assignment, folder: &RunFolder) -> RunRequest {
+        let mut limits = assignment.limits.clone();
+        limits.output_bytes.get_or_insert(self.settings.max_output_mb * 1024 * 1024);
+        let state = self.host.data_dir().join("state").join(assignment.tool.as_str());
+        RunRequest {
+            task_id: assignment.task_id,
+            attempt: assignment.attempt,
+            user_id: assignment.user_id,
+            description: assignment.description.clone(),
+            input: assignment.input.clone(),
+            tool: assignment.tool.clone(),
+            model: assignment.model.clone(),
+            limits,
+            session: assignment.resume_session.clone(),
+            dirs: folder.dirs(state),
+        }
+    }
+
+    pub(super) fn run_ended(&mut self, result: AttemptResult) {
+        let name = result.attempt;
+        let Some(index) = self.find(name) else { return };
+        let attempt = &mut self.attempts[index];
+        let number = attempt.number();
+        let Phase::Running { then, .. } = &attempt.phase else { return };
+        let event = AgentEvent::ended(number, &result.outcome);
+        match then {
+            Then::Forget => self.let_go(name, Closing::Stale),
+            Then::HandBack if matches!(result.outcome, Outcome::Cancelled { .. }) => {
+                attempt.phase = Phase::HandingBack;
+            }
+            Then::Report | Then::HandBack => {
+                attempt.phase = Phase::Finished { result: Box::new(result), sent: false };
+                self.begin_upload(index);
+            }
+        }
+        tracing::info!(task = %number, attempt = name.attempt, "a run is over");
+        self.announce(event);
+    }
+
+    /// Sends the files of a finished run on their way, where it has any.
+    pub(super) fn begin_upload(&mut self, index: usize) {
+        let (Some(client), attempt) = (self.client.clone(), &mut self.attempts[index]) else { return };
+        let Phase::Finished { result, sent: false } = &attempt.phase else { return };
+        let files = artifacts::attached(&result.outcome).to_vec();
+        if files.is_empty() {
+            return;
+        }
+        let cancel = self.alive.child_token();
+        let (name, work, tell) = (attempt.name(), attempt.folder.work(), self.tell.clone());
+        attempt.phase = Phase::Uploading { result: result.clone(), cancel: CancellationToken::clone(&cancel) };
+        self.tasks.spawn(async move {
+            let stored = upload::upload(client, name, work, files, cancel.clone()).await;
+            if !cancel.is_cancelled() {
+                // Only an agent that is over does not listen; the next one uploads them again.
+                drop(tell.send(Inner::Uploaded { attempt: name, stored }).await);
+            }
+        });
+    }
+
+    pub(super) fn files_stored(&mut self, name: AttemptRef, stored: Vec<Artifact>) {
+        let Some(index) = self.find(name) else { return };
+        let attempt = &mut self.attempts[index];
+        let Phase::Uploading { result, .. } = &attempt.phase else { return };
+        let mut result = result.clone();
+        if artifacts::attached(&result.outcome) != stored {
+            artifacts::attach(&mut result.outcome, stored);
+            // The journal names files that are not there; told after a crash, that is the lesser evil.
+            let (folder, result) = (attempt.folder.clone(), result.clone());
+            self.tasks.spawn_blocking(move || {
+                if let Err(error) = folder.write_result(&result) {
+                    tracing::warn!(%error, "the result cannot be journalled anew");
+                }
+            });
+        }
+        attempt.phase = Phase::Finished { result, sent: false };
+    }
+
+    /// Nothing more will be told of this attempt. Its folder says so, and stays until it is old.
+    pub(super) fn let_go(&mut self, name: AttemptRef, why: Closing) {
+        let Some(index) = self.find(name) else { return };
+        let attempt = self.attempts.remove(index);
+        let failed = match &attempt.phase {
+            Phase::Finished { result, .. } => is_failure(&result.outcome),
+            Phase::Uploading { result, cancel } => {
+                cancel.cancel();
+                is_failure(&result.outcome)
+            }
+            Phase::Running { .. } | Phase::HandingBack => true,
+        };
+        if why == Closing::Acknowledged {
+            self.announce(AgentEvent::Delivered { number: attempt.number() });
+        }
+        self.status_due = true;
+        self.tasks.spawn_blocking(move || {
+            if let Err(error) = attempt.folder.close(why, failed, SystemClock.now()) {
+                // The next process tells it again, and is told again that it is not needed.
+                tracing::warn!(%error, "the folder of a run cannot be closed");
+            }
+            if why == Closing::Acknowledged {
+                swarm_model::crash::point("agent.ack.processed");
+            }
+        });
+    }
+}

@@ -1,0 +1,155 @@
+//! How a machine joins a coordinator, and finds it again.
+//!
+//! A key is used where there is no credential, or where the one there is was refused. A machine never moves
+//! to another coordinator without a key of that one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use swarm_client::{Address, ClientError, Coordinator, WorkerClient};
+use swarm_model::worker::Capabilities;
+use swarm_proto::ErrorCode;
+use swarm_proto::workers::RegisterWorker;
+
+use crate::config::{AgentConfig, Key};
+use crate::error::AgentError;
+use crate::host::{Host, HostError};
+use crate::identity::{Identity, Joined};
+
+/// The name under which the host keeps the credential.
+const CREDENTIAL: &str = "worker-credential";
+
+/// Who this machine is to its coordinator.
+#[derive(Debug)]
+pub(crate) struct Enrolment {
+    host: Arc<dyn Host>,
+    identity: Identity,
+    coordinator: Coordinator,
+    key: Option<Key>,
+}
+
+impl Enrolment {
+    /// Finds out which coordinator is meant. Sends nothing.
+    pub(crate) fn new(host: Arc<dyn Host>, identity: Identity, config: &AgentConfig) -> Result<Self, AgentError> {
+        let joined = identity.joined.as_ref().map(|joined| joined.coordinator.clone());
+        let address = match (&config.coordinator, &joined) {
+            (Some(asked), Some(joined)) => {
+                let moves = asked.to_string() != *joined && !config.same_coordinator;
+                if moves && config.key.is_none() {
+                    return Err(AgentError::OtherCoordinator { joined: joined.clone(), asked: asked.to_string() });
+                }
+                asked.clone()
+            }
+            (Some(asked), None) => asked.clone(),
+            (None, Some(joined)) => joined.parse::<Address>().map_err(|error| AgentError::Coordinator {
+                coordinator: joined.clone(),
+                source: error.into(),
+            })?,
+            (None, None) => return Err(AgentError::NoCoordinator),
+        };
+        let coordinator = Coordinator::at(address.clone())
+            .map_err(|source| AgentError::Coordinator { coordinator: address.to_string(), source })?;
+        let mut enrolment = Self { host, identity, coordinator, key: config.key.clone() };
+        if let Some(joined) = &mut enrolment.identity.joined
+            && joined.coordinator != address.to_string()
+        {
+            if config.same_coordinator {
+                joined.coordinator = address.to_string();
+                enrolment.identity.save(enrolment.host.data_dir())?;
+            } else {
+                // Its credential is worth nothing there. It goes only once the other one has taken us.
+                enrolment.identity.joined = None;
+            }
+        }
+        Ok(enrolment)
+    }
+
+    /// The coordinator's address.
+    pub(crate) fn address(&self) -> String {
+        self.coordinator.address().to_string()
+    }
+
+    /// Acts as the worker that this machine is; joins first where it must. `says` hears why that takes long.
+    pub(crate) async fn client(
+        &mut self,
+        name: &str,
+        capabilities: &Capabilities,
+        says: impl FnMut(&ClientError),
+    ) -> Result<WorkerClient, AgentError> {
+        if let Some(joined) = &self.identity.joined
+            && let Some(credential) = self.on_host(|host| host.secret(CREDENTIAL)).await?
+        {
+            return Ok(self.coordinator.worker(joined.worker_id, &credential));
+        }
+        self.join(name, capabilities, says).await
+    }
+
+    /// Whether a refused credential can be mended by the key, which is then used once.
+    pub(crate) fn has_key(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// Joins with the key. Tries again for as long as nobody answers.
+    pub(crate) async fn join(
+        &mut self,
+        name: &str,
+        capabilities: &Capabilities,
+        mut says: impl FnMut(&ClientError),
+    ) -> Result<WorkerClient, AgentError> {
+        let Some(key) = self.key.take() else { return Err(AgentError::NoKey { coordinator: self.address() }) };
+        let worker = RegisterWorker {
+            machine_id: self.identity.machine_id.clone(),
+            machine_name: name.to_owned(),
+            capabilities: capabilities.clone(),
+        };
+        let builder = ExponentialBuilder::new().with_max_delay(Duration::from_secs(5)).without_max_times().with_jitter();
+        let mut pauses = builder.with_min_delay(Duration::from_millis(200)).build();
+        let (client, registered) = loop {
+            match self.coordinator.enrol(key.as_str(), &worker).await {
+                Ok(enrolled) => break enrolled,
+                Err(error) if error.is_transient() => {
+                    tracing::warn!(%error, "the coordinator cannot be joined yet; trying again");
+                    says(&error);
+                }
+                Err(source) => return Err(self.refused(source)),
+            }
+            tokio::time::sleep(pauses.next().unwrap_or(Duration::from_secs(5))).await;
+        };
+        self.on_host(move |host| host.set_secret(CREDENTIAL, &registered.credential)).await?;
+        self.identity.joined = Some(Joined { coordinator: self.address(), worker_id: registered.worker_id });
+        self.identity.save(self.host.data_dir())?;
+        tracing::info!(worker_id = %registered.worker_id, coordinator = self.address(), "joined");
+        Ok(client)
+    }
+
+    /// The end of a worker whose credential is refused. It is not forgotten: a coordinator that was restored
+    /// from a backup may know it again.
+    pub(crate) fn refused_for_good(&self, source: ClientError) -> AgentError {
+        let coordinator = self.address();
+        match source.code() {
+            Some(ErrorCode::UnsupportedProtocol) => AgentError::Coordinator { coordinator, source },
+            _ => AgentError::CredentialRefused { coordinator, source },
+        }
+    }
+
+    fn refused(&self, source: ClientError) -> AgentError {
+        let coordinator = self.address();
+        match source.code() {
+            Some(ErrorCode::Unauthenticated | ErrorCode::SpentCredential | ErrorCode::Forbidden) => {
+                AgentError::KeyRefused { coordinator, source }
+            }
+            _ => AgentError::Coordinator { coordinator, source },
+        }
+    }
+
+    /// A keychain may block, and ask its owner.
+    async fn on_host<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&dyn Host) -> Result<T, HostError> + Send + 'static,
+    ) -> Result<T, AgentError> {
+        let host = Arc::clone(&self.host);
+        let asked = tokio::task::spawn_blocking(move || ask(&*host)).await;
+        Ok(asked.map_err(|error| HostError::new(CREDENTIAL, error))??)
+    }
+}

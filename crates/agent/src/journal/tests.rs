@@ -1,0 +1,169 @@
+use std::io::Write;
+use std::time::Duration;
+
+use serde_json::json;
+use swarm_model::log::{LogStream, MAX_ENTRY_BYTES};
+use swarm_model::task::TaskResult;
+use swarm_model::time::SystemClock;
+use swarm_tools::event::LogPiece;
+
+use super::lines::mend;
+use super::*;
+use crate::settings::Keep;
+
+const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+
+fn assignment(number: i64) -> Assignment {
+    serde_json::from_value(json!({
+        "task_id": format!("018f2d3a-0000-7000-8000-{number:012x}"),
+        "number": number,
+        "attempt": 2,
+        "user_id": "018f2d3a-0000-7000-8000-000000000001",
+        "by_owner": true,
+        "tool": "demo",
+        "description": "say hello",
+        "input": { "kind": "prompt" },
+    }))
+    .unwrap()
+}
+
+fn completed(assignment: &Assignment) -> AttemptResult {
+    let outcome = Outcome::Completed { result: TaskResult { text: "hello".to_owned(), ..TaskResult::default() } };
+    AttemptResult { attempt: assignment.attempt_ref(), outcome, record: swarm_model::task::RunRecord::default() }
+}
+
+fn made(runs_dir: &Path, assignment: &Assignment) -> RunFolder {
+    let folder = RunFolder::of(runs_dir, assignment);
+    folder.create(assignment).unwrap();
+    folder
+}
+
+fn piece(text: &str) -> LogPiece {
+    LogPiece { stream: LogStream::Stdout, text: text.to_owned(), data: None }
+}
+
+fn write(folder: &RunFolder, texts: &[&str]) -> Tip {
+    let tip = Tip::default();
+    let mut journal = Journal::create(&folder.journal()).unwrap();
+    for text in texts {
+        journal.append([piece(text)], &SystemClock, &tip).unwrap();
+    }
+    tip
+}
+
+#[test]
+fn lines_are_read_back_in_batches_with_their_numbers() {
+    let runs = tempfile::tempdir().unwrap();
+    let folder = made(runs.path(), &assignment(1));
+    let long = "\u{1}".repeat(MAX_ENTRY_BYTES);
+    let texts: Vec<String> = (1..=40).map(|n| if n % 7 == 0 { long.clone() } else { format!("line {n}") }).collect();
+    let tip = write(&folder, &texts.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(tip.lines(), 40);
+
+    let mut reader = LogReader::new(folder.journal());
+    let mut read = Vec::new();
+    while reader.place().after < tip.lines() {
+        read.extend(reader.read(tip.lines()).unwrap());
+    }
+    assert_eq!(read.iter().map(|line| line.n).collect::<Vec<_>>(), (1..=40).collect::<Vec<_>>());
+    assert!(read.iter().zip(&texts).all(|(line, text)| line.text == *text));
+
+    reader.find(38).unwrap();
+    let last: Vec<_> = reader.read(40).unwrap().into_iter().map(|line| line.n).collect();
+    assert_eq!(last, [39, 40]);
+    reader.go_to(Place::START);
+    assert_eq!(reader.read(2).unwrap().len(), 2, "not beyond what is published");
+    assert!(reader.read(2).unwrap().is_empty());
+}
+
+#[test]
+fn a_torn_last_line_is_cut_and_nothing_else() {
+    for torn in ["{\"n\":4,\"stream\":\"std", "\0\0\0\0", "{\"n\":9,\"text\":\"x\"}\n", "{\"n\":4}"] {
+        let runs = tempfile::tempdir().unwrap();
+        let folder = made(runs.path(), &assignment(1));
+        write(&folder, &["one", "two", "three"]);
+        let whole = fs::metadata(folder.journal()).unwrap().len();
+        fs::OpenOptions::new().append(true).open(folder.journal()).unwrap().write_all(torn.as_bytes()).unwrap();
+        assert_eq!(mend(&folder.journal()).unwrap(), 3, "{torn:?}");
+        assert_eq!(fs::metadata(folder.journal()).unwrap().len(), whole, "{torn:?}");
+    }
+}
+
+#[test]
+fn a_new_process_knows_what_the_old_one_promised() {
+    let runs = tempfile::tempdir().unwrap();
+    // Killed before the assignment was whole; nobody heard of it.
+    fs::create_dir(runs.path().join("7-1-0a0b0c0d")).unwrap();
+    // Accepted, killed in the middle.
+    let lost = made(runs.path(), &assignment(1));
+    write(&lost, &["one"]);
+    fs::create_dir(lost.path.join("tmp")).unwrap();
+    // Finished, not acknowledged, with the draft of a second write.
+    let finished = made(runs.path(), &assignment(2));
+    write(&finished, &["one", "two"]);
+    finished.write_result(&completed(&assignment(2))).unwrap();
+    fs::write(finished.path.join("result.draft"), "{").unwrap();
+    // Finished and acknowledged.
+    let done = made(runs.path(), &assignment(3));
+    done.write_result(&completed(&assignment(3))).unwrap();
+    done.close(Closing::Acknowledged, false, NOW).unwrap();
+    // Something of the owner's.
+    fs::create_dir(runs.path().join("my-1-photos")).unwrap();
+
+    for _start in 0..2 {
+        let recovered = recover(runs.path(), NOW).unwrap();
+        assert_eq!(recovered.len(), 1);
+        assert_eq!(recovered[0].assignment, assignment(2));
+        assert_eq!(recovered[0].result, completed(&assignment(2)));
+        assert_eq!(recovered[0].lines, 2);
+        assert_eq!(lost.closed().unwrap().why, Closing::Lost);
+        assert!(!lost.path.join("tmp").exists());
+        assert!(!runs.path().join("7-1-0a0b0c0d").exists());
+        assert!(runs.path().join("my-1-photos").exists());
+    }
+}
+
+#[test]
+fn folders_go_by_age_and_failures_stay_longer() {
+    let runs = tempfile::tempdir().unwrap();
+    let keep = Keep { hours: 24, failed_hours: 48 };
+    let hours = |n| Duration::from_secs(n * 3600);
+    for (number, failed) in [(1, false), (2, true)] {
+        let folder = made(runs.path(), &assignment(number));
+        folder.close(Closing::Acknowledged, failed, NOW).unwrap();
+    }
+    let open = made(runs.path(), &assignment(3));
+    assert_eq!(clean_up(runs.path(), keep, NOW + hours(23)).unwrap(), 0);
+    assert_eq!(clean_up(runs.path(), keep, NOW + hours(25)).unwrap(), 1);
+    assert_eq!(clean_up(runs.path(), keep, NOW + hours(1000)).unwrap(), 1);
+    assert!(open.path.exists(), "what is still needed never goes");
+}
+
+#[test]
+fn a_full_disk_takes_the_good_ones_first() {
+    let runs = tempfile::tempdir().unwrap();
+    let folders: Vec<_> = [(1, true), (2, false), (3, false)]
+        .into_iter()
+        .map(|(number, failed)| {
+            let folder = made(runs.path(), &assignment(number));
+            folder.close(Closing::Acknowledged, failed, NOW + Duration::from_secs(10 - number as u64)).unwrap();
+            folder
+        })
+        .collect();
+    let n_removed = make_room(runs.path(), || !folders[2].path.exists()).unwrap();
+    assert_eq!((n_removed, folders[0].path.exists(), folders[1].path.exists()), (1, true, true));
+    assert_eq!(make_room(runs.path(), || false).unwrap(), 2);
+}
+
+#[test]
+fn a_journal_that_cannot_grow_keeps_its_numbers() {
+    let runs = tempfile::tempdir().unwrap();
+    let folder = made(runs.path(), &assignment(1));
+    let tip = Tip::default();
+    let mut journal = Journal::create(&folder.journal()).unwrap();
+    journal.append([piece("one"), piece("two")], &SystemClock, &tip).unwrap();
+    journal.append([], &SystemClock, &tip).unwrap();
+    assert_eq!(tip.lines(), 2);
+    assert!(Journal::create(&folder.journal()).is_err(), "a journal has one writer");
+    assert_eq!(mend(&folder.journal()).unwrap(), 2);
+}

@@ -1,0 +1,172 @@
+//! One run from its plan to its result in the journal.
+//!
+//! It knows no coordinator: lines go to the journal, whoever sends them reads them there. The result is on
+//! the disk before anyone hears of it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use swarm_model::FailureClass;
+use swarm_model::log::{LogStream, MAX_ENTRY_BYTES};
+use swarm_model::task::Outcome;
+use swarm_model::time::SystemClock;
+use swarm_model::worker::AttemptRef;
+use swarm_proto::worker::AttemptResult;
+use swarm_tools::event::LogPiece;
+use swarm_tools::{GuardBinary, Plan, RunRequest, ToolEvent, supervise};
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::artifacts;
+use crate::journal::{Journal, RunFolder, Tip};
+use crate::settings::ArtifactLimits;
+
+/// Events between the tool and the journal. When it is full the tool waits.
+const EVENTS: usize = 256;
+
+/// A run that may begin.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) attempt: AttemptRef,
+    pub(crate) plan: Plan,
+    pub(crate) request: RunRequest,
+    pub(crate) guard: GuardBinary,
+    pub(crate) folder: RunFolder,
+    pub(crate) tip: Arc<Tip>,
+    /// Told whenever the tip moved.
+    pub(crate) grown: Arc<Notify>,
+    pub(crate) cancel: CancellationToken,
+    /// Set before the run is ended on the agent's own account: then a run that was cut short has no result.
+    pub(crate) recalled: Arc<AtomicBool>,
+    pub(crate) artifacts: ArtifactLimits,
+}
+
+impl Run {
+    /// Carries it out. The result is in the journal when this returns, unless the run was recalled.
+    pub(crate) async fn carry_out(self) -> AttemptResult {
+        let (events, inbox) = mpsc::channel(EVENTS);
+        let log = Log {
+            path: self.folder.journal(),
+            tip: Arc::clone(&self.tip),
+            grown: Arc::clone(&self.grown),
+            cancel: self.cancel.clone(),
+        };
+        let log = tokio::task::spawn_blocking(move || log.write(inbox));
+        let supervised = supervise(self.plan, &self.request, &self.guard, events, self.cancel.clone());
+        let (outcome, record) = Box::pin(supervised).await;
+        let log = log.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        let (attempt, folder, work, limits) = (self.attempt, self.folder, self.request.dirs.work, self.artifacts);
+        let (tip, grown, recalled) = (self.tip, self.grown, self.recalled);
+        let conclude = move || {
+            let outcome = conclude(outcome, log, &work, limits, &tip);
+            grown.notify_one();
+            let result = AttemptResult { attempt, outcome, record };
+            let cut_short = recalled.load(Ordering::Acquire) && matches!(result.outcome, Outcome::Cancelled { .. });
+            if cut_short {
+                return result;
+            }
+            if let Err(error) = folder.write_result(&result) {
+                // Better told than kept back: killed before it is told, the run is lost and done again.
+                tracing::error!(%error, task = %attempt.task_id, "the result cannot be journalled and is sent as it is");
+            }
+            result
+        };
+        // Only a panic could keep it from ending, and that has been logged.
+        tokio::task::spawn_blocking(conclude).await.unwrap_or_else(|error| AttemptResult {
+            attempt,
+            outcome: failed(format!("the result was lost on the machine: {error}"), None),
+            record: swarm_model::task::RunRecord::default(),
+        })
+    }
+}
+
+/// What a run leaves behind joins its outcome. Blocks.
+fn conclude(
+    mut outcome: Outcome,
+    log: std::io::Result<Journal>,
+    work: &std::path::Path,
+    limits: ArtifactLimits,
+    tip: &Tip,
+) -> Outcome {
+    let mut journal = match log {
+        Ok(journal) => journal,
+        Err(error) => {
+            let partial = match outcome {
+                Outcome::Completed { result } => Some(result),
+                Outcome::Failed { partial, .. } | Outcome::Cancelled { partial } => partial,
+            };
+            return failed(format!("the machine could not keep the run's output: {error}"), partial);
+        }
+    };
+    match artifacts::collect(work, limits) {
+        Ok(found) => {
+            artifacts::attach(&mut outcome, found.artifacts);
+            let remarks = found.remarks.into_iter().map(remark);
+            if let Err(error) = journal.append(remarks, &SystemClock, tip) {
+                tracing::warn!(%error, "remarks about files were not journalled");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "the files of the run cannot be read"),
+    }
+    outcome
+}
+
+fn failed(error: String, partial: Option<swarm_model::task::TaskResult>) -> Outcome {
+    Outcome::Failed { class: FailureClass::ProcessFailed, error, resets_at: None, partial }
+}
+
+fn remark(text: String) -> LogPiece {
+    LogPiece { stream: LogStream::System, text, data: None }
+}
+
+/// Takes the events of a run into its journal, on a thread where writing may block.
+struct Log {
+    path: PathBuf,
+    tip: Arc<Tip>,
+    grown: Arc<Notify>,
+    cancel: CancellationToken,
+}
+
+impl Log {
+    fn write(self, mut inbox: mpsc::Receiver<ToolEvent>) -> std::io::Result<Journal> {
+        let written = self.write_all(&mut inbox);
+        if written.is_err() {
+            // Without its journal the run is worth nothing: it ends, and until then nobody holds it up.
+            self.cancel.cancel();
+            while inbox.blocking_recv().is_some() {}
+        }
+        written
+    }
+
+    fn write_all(&self, inbox: &mut mpsc::Receiver<ToolEvent>) -> std::io::Result<Journal> {
+        let mut journal = Journal::create(&self.path)?;
+        let mut pieces = Vec::new();
+        while let Some(event) = inbox.blocking_recv() {
+            self.take(event, &mut pieces);
+            for _more in 1..EVENTS {
+                let Ok(event) = inbox.try_recv() else { break };
+                self.take(event, &mut pieces);
+            }
+            journal.append(pieces.drain(..), &SystemClock, &self.tip)?;
+            self.grown.notify_one();
+        }
+        Ok(journal)
+    }
+
+    /// Pieces of text that wait together become one line.
+    fn take(&self, event: ToolEvent, pieces: &mut Vec<LogPiece>) {
+        match (event, pieces.last_mut()) {
+            (ToolEvent::Progress(percent), _) => self.tip.set_progress(percent),
+            (ToolEvent::Text(more), Some(last)) if joins(last, LogStream::Text, &more) => last.text.push_str(&more),
+            (ToolEvent::Thinking(more), Some(last)) if joins(last, LogStream::Thinking, &more) => {
+                last.text.push_str(&more);
+            }
+            (event, _) => pieces.extend(event.into_log()),
+        }
+    }
+}
+
+fn joins(last: &LogPiece, stream: LogStream, more: &str) -> bool {
+    last.stream == stream && last.data.is_none() && last.text.len() + more.len() <= MAX_ENTRY_BYTES
+}

@@ -1,0 +1,94 @@
+//! Measures the coordinator from outside: the real binary as a process of its own, real sockets, every
+//! acknowledged write on disk. Each latency stands beside the floor of the same run, because disks differ from
+//! minute to minute.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
+
+mod claims;
+mod coordinator;
+mod floor;
+mod idle;
+mod latency;
+mod sample;
+mod throughput;
+mod worker;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, ValueEnum};
+use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
+
+use sample::Row;
+
+/// Measure the coordinator.
+#[derive(Debug, Parser)]
+struct Args {
+    /// What to measure; everything unless said otherwise.
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+    /// The binary to measure; the one beside this program unless said otherwise.
+    #[arg(long)]
+    binary: Option<PathBuf>,
+    /// Tasks of the throughput run.
+    #[arg(long, default_value_t = 200_000)]
+    tasks: usize,
+    /// Tasks in one submitted batch.
+    #[arg(long, default_value_t = 500)]
+    batch: usize,
+    /// Clients that submit at once.
+    #[arg(long, default_value_t = 4)]
+    clients: usize,
+    /// Measure PostgreSQL at this URL too.
+    #[arg(long, env = "GARAGESWARM_TEST_POSTGRES")]
+    postgres: Option<String>,
+    /// Seconds of watching an idle swarm.
+    #[arg(long, default_value_t = 20)]
+    idle_seconds: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    Latency,
+    Throughput,
+    Claims,
+    Idle,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let args = Args::parse();
+    let binary = match &args.binary {
+        Some(binary) => binary.clone(),
+        None => std::env::current_exe()?.with_file_name(format!("garageswarm{}", std::env::consts::EXE_SUFFIX)),
+    };
+    let wanted = |part| args.parts.is_empty() || args.parts.contains(&part);
+    let mut rows = Vec::new();
+    if wanted(Part::Latency) {
+        rows.extend(latency::measure(&binary).await?);
+    }
+    if wanted(Part::Throughput) {
+        let load = throughput::Load { tasks: args.tasks, batch: args.batch, clients: args.clients };
+        rows.extend(throughput::measure(&binary, None, load).await?);
+        if let Some(url) = &args.postgres {
+            rows.extend(throughput::measure(&binary, Some(url), load).await?);
+        }
+    }
+    if wanted(Part::Claims) {
+        rows.extend(claims::measure(&binary).await?);
+    }
+    if wanted(Part::Idle) {
+        rows.extend(idle::measure(&binary, args.idle_seconds).await?);
+    }
+    print(&rows);
+    Ok(())
+}
+
+fn print(rows: &[Row]) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut table = Table::new();
+    table.load_preset(UTF8_FULL_CONDENSED).set_header(["measured", "value", "floor of this run", "aim", ""]);
+    for row in rows {
+        table.add_row([row.name.as_str(), &row.value, &row.floor, &row.aim, if row.is_met { "met" } else { "MISSED" }]);
+    }
+    println!("{cores} cores\n{table}");
+}

@@ -1,0 +1,38 @@
+//! Machines, as people see and steer them.
+
+use swarm_model::WorkerId;
+use swarm_proto::workers::Worker;
+
+use crate::{Client, ClientError};
+
+impl Client {
+    /// The machines that one may see.
+    pub async fn workers(&self) -> Result<Vec<Worker>, ClientError> {
+        self.json(self.get(&[&"workers"])).await
+    }
+
+    /// A machine as it is now.
+    pub async fn worker(&self, worker_id: WorkerId) -> Result<Worker, ClientError> {
+        self.json(self.get(&[&"workers", &worker_id])).await
+    }
+
+    /// Gives it nothing new; what runs there goes on.
+    pub async fn pause_worker(&self, worker_id: WorkerId) -> Result<Worker, ClientError> {
+        self.json(self.post(&[&"workers", &worker_id, &"pause"])).await
+    }
+
+    /// Lifts the coordinator's pause, and ends draining. The owner's own pause stays.
+    pub async fn resume_worker(&self, worker_id: WorkerId) -> Result<Worker, ClientError> {
+        self.json(self.post(&[&"workers", &worker_id, &"resume"])).await
+    }
+
+    /// Lets it finish what it has and gives it nothing new.
+    pub async fn drain_worker(&self, worker_id: WorkerId) -> Result<Worker, ClientError> {
+        self.json(self.post(&[&"workers", &worker_id, &"drain"])).await
+    }
+
+    /// Removes it: its credential ends at once and what it had goes back to the queue.
+    pub async fn remove_worker(&self, worker_id: WorkerId) -> Result<(), ClientError> {
+        self.done(self.delete(&[&"workers", &worker_id])).await
+    }
+}

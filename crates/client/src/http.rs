@@ -1,0 +1,177 @@
+//! Requests and what their answers mean: the only place that looks at a status.
+//!
+//! A redirect is never followed: a coordinator gives none, and a credential must not travel.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use swarm_proto::{ErrorCode, Problem};
+
+use crate::{Address, ClientError};
+
+/// How long an answer may take, beyond what the request itself asks to wait.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The most that is read of an answer that is no success.
+const MAX_NAMED: usize = 60;
+
+/// Requests to one coordinator.
+#[derive(Debug, Clone)]
+pub(crate) struct Http {
+    pub(crate) address: Address,
+    inner: reqwest::Client,
+}
+
+impl Http {
+    pub(crate) fn new(address: Address) -> Result<Self, ClientError> {
+        let inner = builder(&address).build().map_err(|error| ClientError::Unsendable(error.into()))?;
+        Ok(Self { address, inner })
+    }
+
+    /// A request without a credential.
+    pub(crate) fn request(&self, method: Method, parts: &[&dyn Display]) -> RequestBuilder {
+        let request = self
+            .inner
+            .request(method, self.address.endpoint(parts))
+            .header(header::ACCEPT, "application/json")
+            .timeout(PATIENCE);
+        #[cfg(target_arch = "wasm32")]
+        let request = request.fetch_credentials_same_origin();
+        request
+    }
+
+    /// Sends it and reads the body of a success.
+    pub(crate) async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
+        let response = self.send(request).await?;
+        if header_text(&response, header::CONTENT_TYPE).starts_with("text/html") {
+            return Err(self.foreign(&response));
+        }
+        let body = response.bytes().await.map_err(|error| self.lost(error))?;
+        serde_json::from_slice(&body)
+            .map_err(|source| ClientError::Unreadable { address: self.address.clone(), source })
+    }
+
+    /// Sends it and returns the answer, where that is a success.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let response = request.send().await.map_err(|error| self.lost(error))?;
+        if response.status().is_success() { Ok(response) } else { Err(self.refusal(response).await) }
+    }
+
+    /// What an answer that is no success means.
+    async fn refusal(&self, response: Response) -> ClientError {
+        let status = response.status();
+        let foreign = self.foreign(&response);
+        let Ok(body) = response.bytes().await else { return foreign };
+        problem(status.as_u16(), &body).map_or_else(
+            || match status {
+                StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
+                    ClientError::BadGateway { address: self.address.clone(), status: status.as_u16() }
+                }
+                _ => foreign,
+            },
+            |problem| ClientError::Api(Box::new(problem)),
+        )
+    }
+
+    fn foreign(&self, response: &Response) -> ClientError {
+        let mut found = response.status().as_u16().to_string();
+        for (word, name) in [("with", header::CONTENT_TYPE), ("to", header::LOCATION)] {
+            let text = header_text(response, name);
+            if !text.is_empty() {
+                found = format!("{found} {word} {}", text.chars().take(MAX_NAMED).collect::<String>());
+            }
+        }
+        ClientError::NotACoordinator { address: self.address.clone(), found }
+    }
+
+    /// What a failure below HTTP means.
+    pub(crate) fn lost(&self, error: reqwest::Error) -> ClientError {
+        let address = self.address.clone();
+        // The address is in our own message already, and a query in it may hold what should not be shown.
+        let error = error.without_url();
+        if error.is_builder() {
+            return ClientError::Unsendable(error.into());
+        }
+        if error.is_timeout() && !never_connected(&error) {
+            return ClientError::Timeout { address };
+        }
+        #[cfg(not(target_arch = "wasm32"))]
+        if let Some(reason) = distrust(&error) {
+            return ClientError::Untrusted { address, source: Box::new(reason) };
+        }
+        if never_connected(&error) {
+            ClientError::Unreachable { address, source: error.into() }
+        } else {
+            ClientError::Broken { address, source: error.into() }
+        }
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn builder(address: &Address) -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder()
+        .tls_backend_preconfigured((*crate::tls::config()).clone())
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(10))
+        .tcp_nodelay(true)
+        .user_agent(concat!("garageswarm/", env!("CARGO_PKG_VERSION")));
+    // A proxy named in the environment cannot know this machine's loopback.
+    if address.is_loopback() { builder.no_proxy() } else { builder }
+}
+
+#[cfg(target_arch = "wasm32")]
+fn builder(_: &Address) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn never_connected(error: &reqwest::Error) -> bool {
+    error.is_connect()
+}
+
+/// A browser does not say why a fetch failed.
+#[cfg(target_arch = "wasm32")]
+fn never_connected(error: &reqwest::Error) -> bool {
+    error.is_request()
+}
+
+/// The certificate's fault, where there is one among the causes.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn distrust(error: &(dyn std::error::Error + 'static)) -> Option<rustls::Error> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref::<rustls::Error>() {
+            return Some(found.clone());
+        }
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = inner.map(|inner| inner as _).or_else(|| error.source());
+    }
+    None
+}
+
+fn header_text(response: &Response, name: header::HeaderName) -> &str {
+    response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// Reads the body of a refusal. A newer coordinator may have codes that this version does not know: the status
+/// then says which known one is nearest.
+pub(crate) fn problem(status: u16, body: &[u8]) -> Option<Problem> {
+    #[derive(Deserialize)]
+    struct Newer {
+        title: String,
+        detail: String,
+        #[serde(rename = "code")]
+        _code: String,
+    }
+
+    if let Ok(problem) = serde_json::from_slice(body) {
+        return Some(problem);
+    }
+    let newer: Newer = serde_json::from_slice(body).ok()?;
+    let nearest = ErrorCode::ALL.iter().copied().find(|code| code.status() == status);
+    let code = nearest.unwrap_or(if status >= 500 { ErrorCode::Internal } else { ErrorCode::InvalidRequest });
+    Some(Problem { title: newer.title, status, ..Problem::new(code, newer.detail) })
+}

@@ -1,0 +1,311 @@
+//! A scripted model on loopback: the Anthropic Messages API and the Ollama API, as far as tools use them.
+//!
+//! Each request for an answer takes the next step of the script; the last step stays. Nothing sleeps: a held
+//! answer goes on when the test releases it, and whoever waits for something waits on a state. Every request
+//! is recorded. Dropping the server closes its connections.
+
+#[path = "model_server/anthropic.rs"]
+mod anthropic;
+#[path = "model_server/ollama.rs"]
+mod ollama;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
+use futures_util::{Stream, StreamExt, stream};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// What the model does with one request.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Streams these pieces.
+    Say(Vec<String>),
+    /// Calls a tool of the client.
+    Call {
+        /// The tool's name.
+        name: String,
+        /// Its arguments.
+        input: Value,
+    },
+    /// Refuses with a status of HTTP.
+    Refuse {
+        /// The status.
+        status: u16,
+        /// The provider's name for the error.
+        kind: String,
+        /// Its words.
+        message: String,
+        /// Further headers.
+        headers: Vec<(String, String)>,
+    },
+    /// Streams these pieces, then an error, under status 200.
+    FailMidway {
+        /// What comes before.
+        before: Vec<String>,
+        /// The error's words.
+        message: String,
+    },
+    /// Streams these pieces and breaks the connection.
+    Cut(Vec<String>),
+    /// Streams `before`, waits for [`ModelServer::release`], and streams `after`.
+    Held {
+        /// What comes at once.
+        before: Vec<String>,
+        /// What comes later.
+        after: Vec<String>,
+    },
+}
+
+impl Step {
+    /// Streams a text word by word.
+    pub fn say(text: &str) -> Self {
+        Self::Say(words(text))
+    }
+
+    /// Calls a tool.
+    pub fn call(name: &str, input: Value) -> Self {
+        Self::Call { name: name.to_owned(), input }
+    }
+
+    /// Refuses with 429, and says after how many seconds to come again.
+    pub fn rate_limited(retry_after: u64) -> Self {
+        Self::Refuse {
+            status: 429,
+            kind: "rate_limit_error".to_owned(),
+            message: "this request would exceed the rate limit".to_owned(),
+            headers: vec![("retry-after".to_owned(), retry_after.to_string())],
+        }
+    }
+
+    /// Refuses with 429 because a window of a subscription is used up until `resets_at` (Unix seconds).
+    pub fn quota_spent(resets_at: i64) -> Self {
+        let unified = |name: &str| format!("anthropic-ratelimit-unified-{name}");
+        Self::Refuse {
+            status: 429,
+            kind: "rate_limit_error".to_owned(),
+            message: "usage limit reached".to_owned(),
+            headers: vec![
+                (unified("status"), "rejected".to_owned()),
+                (unified("reset"), resets_at.to_string()),
+                (unified("representative-claim"), "five_hour".to_owned()),
+                ("retry-after".to_owned(), "3600".to_owned()),
+            ],
+        }
+    }
+
+    /// Refuses the credential.
+    pub fn unauthorized() -> Self {
+        Self::refuse(401, "authentication_error", "invalid x-api-key")
+    }
+
+    /// Answers with a fault of its own.
+    pub fn outage(status: u16) -> Self {
+        Self::refuse(status, if status == 529 { "overloaded_error" } else { "api_error" }, "something broke")
+    }
+
+    /// Streams a text, waits for the release, and streams another.
+    pub fn held(before: &str, after: &str) -> Self {
+        Self::Held { before: words(before), after: words(after) }
+    }
+
+    fn refuse(status: u16, kind: &str, message: &str) -> Self {
+        Self::Refuse { status, kind: kind.to_owned(), message: message.to_owned(), headers: Vec::new() }
+    }
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split_inclusive(' ').map(str::to_owned).collect()
+}
+
+/// A request that came.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// Method and path with its query.
+    pub line: String,
+    /// Headers, by name in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The body; null where it is no JSON.
+    pub body: Value,
+}
+
+/// The server. It answers until it is dropped.
+#[derive(Debug)]
+pub struct ModelServer {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    _stop: DropGuard,
+}
+
+#[derive(Debug)]
+struct Shared {
+    script: Mutex<VecDeque<Step>>,
+    recorded: Mutex<Vec<Recorded>>,
+    releases: Semaphore,
+    /// Answers that wait for a release now.
+    n_held: watch::Sender<usize>,
+    stop: CancellationToken,
+}
+
+impl ModelServer {
+    /// Starts a server with a script on a free port of loopback.
+    pub async fn start(script: impl IntoIterator<Item = Step>) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let stop = CancellationToken::new();
+        let shared = Arc::new(Shared {
+            script: Mutex::new(script.into_iter().collect()),
+            recorded: Mutex::default(),
+            releases: Semaphore::new(0),
+            n_held: watch::Sender::new(0),
+            stop: stop.clone(),
+        });
+        let app = Router::new().fallback(answer).with_state(shared.clone());
+        let stopped = stop.clone().cancelled_owned();
+        tokio::spawn(async move {
+            tokio::select! {
+                // An accept loop ends only with the runtime.
+                served = axum::serve(listener, app) => drop(served),
+                () = stopped => {}
+            }
+        });
+        Ok(Self { address, shared, _stop: stop.drop_guard() })
+    }
+
+    /// The base address: for `ANTHROPIC_BASE_URL` and for Ollama alike.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Replaces the rest of the script.
+    pub fn script(&self, steps: impl IntoIterator<Item = Step>) {
+        *lock(&self.shared.script) = steps.into_iter().collect();
+    }
+
+    /// The requests that came so far.
+    pub fn requests(&self) -> Vec<Recorded> {
+        lock(&self.shared.recorded).clone()
+    }
+
+    /// The requests for an answer that came so far.
+    pub fn questions(&self) -> Vec<Recorded> {
+        self.requests().into_iter().filter(|request| is_question(&request.line)).collect()
+    }
+
+    /// Lets one held answer go on, now or when it comes.
+    pub fn release(&self) {
+        self.shared.releases.add_permits(1);
+    }
+
+    /// Waits until that many answers are held: an answer stops being held when it is released, and when its
+    /// client closes the connection.
+    pub async fn wait_held(&self, n: usize) {
+        let mut held = self.shared.n_held.subscribe();
+        // The sender lives in this server.
+        drop(held.wait_for(|now| *now == n).await);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn is_question(line: &str) -> bool {
+    line.starts_with("POST /v1/messages") && !line.contains("count_tokens") || line.starts_with("POST /api/chat")
+}
+
+impl Shared {
+    fn next_step(&self) -> Step {
+        let mut script = lock(&self.script);
+        let last = script.len() <= 1;
+        let step = if last { script.front().cloned() } else { script.pop_front() };
+        step.unwrap_or_else(|| Step::say("The script is empty."))
+    }
+}
+
+async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let line = format!("{} {}", head.method, head.uri);
+    let headers = head.headers.iter().map(|(name, value)| (name.to_string(), lossy(value))).collect();
+    let body = axum::body::to_bytes(body, 64 * 1024 * 1024).await.unwrap_or_default();
+    let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    lock(&shared.recorded).push(Recorded { line: line.clone(), headers, body: body.clone() });
+    match head.uri.path() {
+        "/v1/messages" => anthropic::answer(&shared, &body),
+        "/v1/messages/count_tokens" => Json(json!({ "input_tokens": 10 })).into_response(),
+        "/api/chat" => ollama::answer(&shared, &body),
+        "/api/tags" => Json(ollama::tags()).into_response(),
+        "/api/version" => Json(json!({ "version": ollama::VERSION })).into_response(),
+        "/" => StatusCode::OK.into_response(),
+        _ => (StatusCode::NOT_FOUND, Json(json!({ "error": "404 page not found" }))).into_response(),
+    }
+}
+
+fn lossy(value: &HeaderValue) -> String {
+    String::from_utf8_lossy(value.as_bytes()).into_owned()
+}
+
+/// A refusal with its headers; the body is in the provider's form.
+fn refusal(status: u16, headers: &[(String, String)], body: Value) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, Json(body)).into_response();
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) = (header::HeaderName::try_from(name), HeaderValue::from_str(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+/// A body of chunks that ends as it should.
+fn streamed(content_type: &'static str, chunks: impl Stream<Item = String> + Send + 'static) -> Response {
+    let body = Body::from_stream(chunks.map(|chunk| Ok::<_, Infallible>(Bytes::from(chunk))));
+    ([(header::CONTENT_TYPE, content_type)], body).into_response()
+}
+
+/// A body of chunks after which the connection breaks.
+fn broken_off(content_type: &'static str, chunks: Vec<String>) -> Response {
+    let broken = stream::once(async { Err(io::Error::from(io::ErrorKind::ConnectionReset)) });
+    let body = Body::from_stream(stream::iter(chunks).map(|chunk| Ok(Bytes::from(chunk))).chain(broken));
+    ([(header::CONTENT_TYPE, content_type)], body).into_response()
+}
+
+/// A body that waits in its middle for the release, and breaks off when the server stops.
+fn held(content_type: &'static str, shared: Arc<Shared>, before: Vec<String>, after: Vec<String>) -> Response {
+    let later = stream::once(async move {
+        let waiting = Waiting::new(shared.clone());
+        tokio::select! {
+            permit = shared.releases.acquire() => drop(permit.map(tokio::sync::SemaphorePermit::forget)),
+            () = shared.stop.cancelled() => {}
+        }
+        drop(waiting);
+        stream::iter(after)
+    });
+    streamed(content_type, stream::iter(before).chain(later.flatten()))
+}
+
+/// Counts an answer as held for as long as it lives, which a closed connection ends.
+struct Waiting(Arc<Shared>);
+
+impl Waiting {
+    fn new(shared: Arc<Shared>) -> Self {
+        shared.n_held.send_modify(|n| *n += 1);
+        Self(shared)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.n_held.send_modify(|n| *n -= 1);
+    }
+}

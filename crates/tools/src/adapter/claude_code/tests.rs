@@ -1,0 +1,93 @@
+use swarm_model::task::{Limits, TaskInput};
+use swarm_model::{TaskId, UserId};
+
+use super::*;
+use crate::RunDirs;
+
+fn request(session: Option<&str>) -> RunRequest {
+    let folder = PathBuf::from("/run");
+    RunRequest {
+        task_id: TaskId::from_uuid(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000)),
+        attempt: 3,
+        user_id: UserId::from_uuid(Uuid::nil()),
+        description: "--help\nme".to_owned(),
+        input: TaskInput::Prompt { system: Some("-v".to_owned()), session: session.map(str::to_owned) },
+        tool: known_name(ToolName::CLAUDE_CODE),
+        model: Some("opus".to_owned()),
+        limits: Limits { cost_microusd: Some(1_500_000), ..Limits::default() },
+        session: None,
+        dirs: RunDirs {
+            work: folder.join("work"),
+            tmp: folder.join("tmp"),
+            state: folder.join("state"),
+            control: folder.join("control"),
+        },
+    }
+}
+
+/// A program that is there on every machine that runs this test.
+fn with_key() -> ToolSettings {
+    let program = std::env::current_exe().unwrap();
+    let env = [("ANTHROPIC_AUTH_TOKEN".to_owned(), "t".to_owned())].into();
+    ToolSettings { path: Some(program), own_login: Some(false), env, ..ToolSettings::default() }
+}
+
+fn process(request: &RunRequest, settings: &ToolSettings) -> ProcessPlan {
+    match ClaudeCode::default().plan(request, settings).unwrap().way {
+        Way::Process(process) => process,
+        Way::Talk(_) => panic!("not a program"),
+    }
+}
+
+#[test]
+fn a_value_never_becomes_a_flag() {
+    let plan = process(&request(None), &with_key());
+    assert_eq!(plan.stdin, "--help\nme");
+    insta::assert_snapshot!(plan.argv[1..].join("\n"), @r"
+    -p
+    --output-format=stream-json
+    --verbose
+    --include-partial-messages
+    --model=opus
+    --permission-mode=acceptEdits
+    --session-id=01900000-0000-7000-8000-000000000003
+    --setting-sources=
+    --strict-mcp-config
+    --append-system-prompt=-v
+    --max-budget-usd=1.500000
+    ");
+}
+
+#[test]
+fn its_configuration_is_a_folder_of_its_own_unless_the_login_is() {
+    let plan = process(&request(None), &with_key());
+    assert_eq!(plan.env[CONFIG_DIR], "/run/state/config");
+    assert_eq!(plan.env["CLAUDE_CODE_MAX_RETRIES"], "2");
+    assert!(!plan.env.contains_key("ANTHROPIC_BASE_URL"));
+    let own = process(&request(None), &ToolSettings { own_login: Some(true), ..with_key() });
+    assert_ne!(own.env.get(CONFIG_DIR).map(String::as_str), Some("/run/state/config"));
+    assert!(!own.argv.iter().any(|word| word.starts_with("--setting-sources")));
+}
+
+#[test]
+fn a_session_to_go_on_with_is_an_id() {
+    let id = "01900000-0000-7000-8000-000000000001";
+    assert!(process(&request(Some(id)), &with_key()).argv.contains(&format!("--resume={id}")));
+    let refused = ClaudeCode::default().plan(&request(Some("../../etc")), &with_key()).unwrap_err();
+    assert_eq!(refused.as_str(), "invalid_input");
+}
+
+#[test]
+fn what_is_missing_is_refused_with_a_way_to_mend_it() {
+    let plan = |settings: &ToolSettings| ClaudeCode::default().plan(&request(None), settings).unwrap_err();
+    let absent = ToolSettings { path: Some("/no/such/claude".into()), ..with_key() };
+    assert_eq!(plan(&absent).as_str(), "tool_missing");
+    let keyless = ToolSettings { env: BTreeMap::new(), ..with_key() };
+    assert_eq!(plan(&keyless).as_str(), "tool_needs_login");
+}
+
+#[test]
+fn no_key_shows_in_a_debug_print() {
+    let (plan, settings) = (process(&request(None), &with_key()), with_key());
+    assert!(!format!("{plan:?}{settings:?}").contains("\"t\""));
+}

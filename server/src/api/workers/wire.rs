@@ -1,0 +1,36 @@
+//! Workers as the wire shows them: what the store keeps, with what the board knows now.
+
+use swarm_model::WorkerStatus;
+use swarm_model::rights::WorkerRole;
+use swarm_model::worker::Pauses;
+use swarm_proto::workers::Worker;
+use swarm_store::worker::WorkerRecord;
+
+use crate::dispatch::LiveWorkers;
+
+/// A worker as people see it.
+pub(crate) fn to_wire(record: WorkerRecord, role: Option<WorkerRole>, live: &LiveWorkers) -> Worker {
+    let stored_pauses = Pauses { by_coordinator: record.paused, by_owner: false };
+    let now = live.get(record.worker_id).filter(|view| view.status != WorkerStatus::Offline);
+    let (status, pauses, capabilities, running, load, last_seen) = match now {
+        Some(view) => {
+            (view.status, view.profile.pauses, view.profile.capabilities.clone(), view.running, view.load, Some(view.last_seen))
+        }
+        None => (WorkerStatus::Offline, stored_pauses, record.capabilities, 0, record.load, record.last_seen),
+    };
+    Worker {
+        worker_id: record.worker_id,
+        machine_id: record.machine_id,
+        machine_name: record.machine_name,
+        status,
+        pauses,
+        owner_id: record.owner,
+        shared: record.shared,
+        role,
+        capabilities,
+        running,
+        load,
+        last_heartbeat: last_seen,
+        registered_at: record.registered_at,
+    }
+}
