@@ -212,13 +212,15 @@ impl Auth {
         let spent = || ApiError::new(ErrorCode::SpentCredential, "This ticket was used or has expired: ask for a new one.");
         let now = self.clock.now();
         let (who, held) = self.tickets.take(&TokenHash::of(ticket), now).ok_or_else(spent)?;
-        let Some(held) = held.filter(|held| held.generation != self.cache().generation()) else {
-            return Ok(Identity::new(who, from, held));
-        };
-        // Rights have changed since: look again.
         let generation = self.cache().generation();
-        let who = self.recheck(&who, now).await?.ok_or_else(spent)?;
-        Ok(Identity::new(who, from, Some(Held { generation, ..held })))
+        match held {
+            // Rights have changed since: look again.
+            Some(held) if held.generation != generation => {
+                let who = self.recheck(&who, now).await?.ok_or_else(spent)?;
+                Ok(Identity::new(who, from, Some(Held { generation, ..held })))
+            }
+            held => Ok(Identity::new(who, from, held)),
+        }
     }
 
     async fn recheck(&self, who: &Who, now: Timestamp) -> Result<Option<Who>, StoreError> {

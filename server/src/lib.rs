@@ -17,6 +17,8 @@ mod retention;
 pub mod setup;
 pub mod state;
 pub mod telemetry;
+mod ws;
+mod ws;
 
 pub use config::ServerConfig;
 pub use coordinator::{Coordinator, Deps, StartError, run};

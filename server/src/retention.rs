@@ -10,6 +10,8 @@ use crate::state::AppState;
 
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 const TIDY_EVERY: Duration = Duration::from_secs(5 * 60);
+/// How long a content may lie there before a row names it.
+const UNNAMED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 const FOLD_EVERY: Duration = Duration::from_secs(15);
 
 /// Runs until the coordinator stops, and tidies once more then.
@@ -53,5 +55,7 @@ pub(crate) async fn sweep(state: &AppState) -> Result<(), StoreError> {
         credentials = swept.credentials,
         "retention swept"
     );
+    let blobs = state.stores.blobs.sweep(&*state.stores.artifacts, state.now().minus(UNNAMED_FOR)).await?;
+    tracing::debug!(files = blobs.files, bytes = blobs.bytes, "contents swept");
     Ok(())
 }

@@ -13,7 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{Log, LogFormat};
 
-pub use metrics::MetricsHandle;
+pub use metrics::{MetricsError, MetricsHandle};
 pub(crate) use metrics::{count_request, count_sign_in, record_changes};
 pub(crate) use requests::observe;
 

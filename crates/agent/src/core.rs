@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::outgoing::Link;
+use crate::aside;
 use crate::attempt::{Attempt, Then};
 use crate::control::{AgentEvent, AgentStatus, Command, Control, LinkStatus, RunningTask};
 use crate::host::Host;
@@ -158,7 +159,10 @@ impl Core {
         let (tell, mut links) = mpsc::channel(INBOX);
         let stop_link = self.alive.child_token();
         let _stop_link_at_the_end = stop_link.clone().drop_guard();
-        let link = self.tasks.spawn(link::keep(client.clone(), tell, stop_link));
+        let link = {
+            let client = client.clone();
+            aside::spawn(&self.tasks, move || link::keep(client, tell, stop_link))
+        };
         self.client = Some(client);
         self.upload_recovered();
         while !self.is_over() {
@@ -178,9 +182,9 @@ impl Core {
             }
             self.publish();
         }
-        // The link sends what it was given, says goodbye and ends.
+        // The link sends what it was given, says goodbye and ends. Until then `links` must stay: an answer that
+        // nobody takes would end it at once.
         self.link = Link::Down;
-        drop(links);
         self.alive.cancel();
         self.tasks.close();
         drop(tokio::time::timeout(LAST_WORDS, async { (link.await, self.tasks.wait().await) }).await);

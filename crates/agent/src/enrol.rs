@@ -12,6 +12,7 @@ use swarm_model::worker::Capabilities;
 use swarm_proto::ErrorCode;
 use swarm_proto::workers::RegisterWorker;
 
+use crate::aside;
 use crate::config::{AgentConfig, Key};
 use crate::error::AgentError;
 use crate::host::{Host, HostError};
@@ -106,7 +107,11 @@ impl Enrolment {
         let builder = ExponentialBuilder::new().with_max_delay(Duration::from_secs(5)).without_max_times().with_jitter();
         let mut pauses = builder.with_min_delay(Duration::from_millis(200)).build();
         let (client, registered) = loop {
-            match self.coordinator.enrol(key.as_str(), &worker).await {
+            let enrol = {
+                let (coordinator, key, worker) = (self.coordinator.clone(), key.clone(), worker.clone());
+                move || async move { coordinator.enrol(key.as_str(), &worker).await }
+            };
+            match aside::run(enrol).await.map_err(|error| HostError::new(CREDENTIAL, error))? {
                 Ok(enrolled) => break enrolled,
                 Err(error) if error.is_transient() => {
                     tracing::warn!(%error, "the coordinator cannot be joined yet; trying again");

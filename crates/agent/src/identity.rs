@@ -16,7 +16,7 @@ const FILE: &str = "identity.json";
 /// Which machine this is, and as which worker which coordinator knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// Random, made at the first start.
     pub machine_id: String,
     /// The coordinator that it joined.
@@ -27,7 +27,7 @@ pub struct Identity {
 /// A coordinator that this machine joined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Joined {
+pub(crate) struct Joined {
     /// Its address.
     pub coordinator: String,
     /// As whom it knows this agent.

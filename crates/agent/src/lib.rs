@@ -10,6 +10,7 @@
 
 mod agent;
 mod artifacts;
+mod aside;
 mod attempt;
 mod config;
 mod control;

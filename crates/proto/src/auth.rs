@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use swarm_model::rights::InstanceRole;
-use swarm_model::{Timestamp, UserId};
+use swarm_model::{Timestamp, TokenId, UserId};
 
 /// A person, as they and admins see them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +104,28 @@ pub struct ChangePassword {
     pub current_password: Option<String>,
     /// The new one, at least 10 characters.
     pub new_password: String,
+}
+
+/// A member of `GET /auth/sessions`: where one is signed in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OpenSession {
+    /// Its id.
+    pub session_id: TokenId,
+    /// What it is for.
+    pub kind: SessionKind,
+    /// What the program called itself that signed in.
+    pub name: String,
+    /// Whether it is the one that asks.
+    pub is_current: bool,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// Until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, to a few minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<Timestamp>,
 }
 
 /// The answer to `POST /auth/ticket`: opens one WebSocket within 30 seconds.

@@ -17,8 +17,6 @@ pub mod memory;
 pub mod people;
 mod sql;
 pub mod stores;
-#[cfg(any(test, feature = "testsuite"))]
-pub mod suite;
 pub mod task;
 pub mod token;
 pub mod url;

@@ -25,6 +25,13 @@ pub(crate) use database::{Database, Settings};
 pub(crate) use files::{copy_database, inspect_database};
 pub(crate) use migrate::SCHEMA_VERSION;
 
+#[cfg(test)]
+pub(crate) use {
+    connection::Target,
+    migrate::{MIGRATIONS, Migration, migrate},
+    statement::Statement,
+};
+
 /// Every store trait over one database.
 #[derive(Debug)]
 pub(crate) struct SqlStore {

@@ -275,7 +275,11 @@ fn streamed(content_type: &'static str, chunks: impl Stream<Item = String> + Sen
 
 /// A body of chunks after which the connection breaks.
 fn broken_off(content_type: &'static str, chunks: Vec<String>) -> Response {
-    let broken = stream::once(async { Err(io::Error::from(io::ErrorKind::ConnectionReset)) });
+    let broken = stream::once(async {
+        // The connection sends what it has while the body makes it wait.
+        tokio::task::yield_now().await;
+        Err(io::Error::from(io::ErrorKind::ConnectionReset))
+    });
     let body = Body::from_stream(stream::iter(chunks).map(|chunk| Ok(Bytes::from(chunk))).chain(broken));
     ([(header::CONTENT_TYPE, content_type)], body).into_response()
 }

@@ -136,9 +136,9 @@ pub(crate) struct Patience {
 impl Patience {
     /// What an agent that works on its own is given.
     pub(crate) const AGENT: Self = Self {
-        start: Some(Duration::from_secs(120)),
-        silence: Some(Duration::from_secs(30 * 60)),
-        silence_in_call: Some(Duration::from_secs(2 * 60 * 60)),
+        start: Some(Duration::from_mins(2)),
+        silence: Some(Duration::from_mins(30)),
+        silence_in_call: Some(Duration::from_hours(2)),
     };
     /// What a program is given that may have nothing to say for days.
     pub(crate) const ENDLESS: Self = Self { start: None, silence: None, silence_in_call: None };

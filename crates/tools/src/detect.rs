@@ -27,30 +27,37 @@ pub(crate) fn is_shell_script(path: &Path) -> bool {
 /// Versions by path and time of change.
 #[derive(Debug, Default)]
 pub(crate) struct Versions {
-    known: Mutex<HashMap<PathBuf, (Option<SystemTime>, Option<String>)>>,
+    known: Mutex<HashMap<PathBuf, Answer>>,
+}
+
+/// What a program said of its version when it had been changed at that time.
+#[derive(Debug, Clone)]
+struct Answer {
+    changed: Option<SystemTime>,
+    version: Option<String>,
 }
 
 impl Versions {
     /// The version that is known without starting anything.
     pub(crate) fn cached(&self, program: &Path) -> Option<String> {
-        self.lookup(program, changed_at(program)).flatten()
+        self.lookup(program, changed_at(program))?.version
     }
 
     /// The version, asked for at most once for each change of the file.
     pub(crate) async fn of(&self, program: &Path) -> Option<String> {
         let changed = changed_at(program);
         if let Some(known) = self.lookup(program, changed) {
-            return known;
+            return known.version;
         }
         let version = ask(program).await;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(program.to_owned(), (changed, version.clone()));
+        known.insert(program.to_owned(), Answer { changed, version: version.clone() });
         version
     }
 
-    fn lookup(&self, program: &Path, changed: Option<SystemTime>) -> Option<Option<String>> {
+    fn lookup(&self, program: &Path, changed: Option<SystemTime>) -> Option<Answer> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(program).filter(|(at, _)| *at == changed).map(|(_, version)| version.clone())
+        known.get(program).filter(|answer| answer.changed == changed).cloned()
     }
 }
 

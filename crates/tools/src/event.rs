@@ -145,7 +145,8 @@ impl ToolEvent {
                 pieces(LogStream::RateLimit, limit.sentence(), Some(data))
             }
             Self::Session { id, model, version } => {
-                let text = format!("session {id}{}", model.as_deref().map(|m| format!(" with {m}")).unwrap_or_default());
+                let text =
+                    format!("session {id}{}", model.as_deref().map(|m| format!(" with {m}")).unwrap_or_default());
                 pieces(LogStream::System, text, Some(json!({ "session": id, "model": model, "version": version })))
             }
             Self::Stdout(line) => pieces(LogStream::Stdout, line, None),

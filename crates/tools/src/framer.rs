@@ -83,7 +83,10 @@ impl Framer {
 
 /// The last place at or before `at` where no UTF-8 character is cut. Bytes that are no UTF-8 are cut at `at`.
 fn char_boundary(bytes: &[u8], at: usize) -> usize {
-    (at.saturating_sub(3)..=at).rev().find(|place| bytes.get(*place).is_none_or(|byte| byte & 0xc0 != 0x80)).unwrap_or(at)
+    (at.saturating_sub(3)..=at)
+        .rev()
+        .find(|place| bytes.get(*place).is_none_or(|byte| byte & 0xc0 != 0x80))
+        .unwrap_or(at)
 }
 
 /// Bytes as text: what is no UTF-8, and the NUL that databases refuse, become the replacement character.

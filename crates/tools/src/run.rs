@@ -18,8 +18,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::collect::{Tail, with_error_lines};
 use self::collect::Collected;
+pub(crate) use self::collect::{Tail, with_error_lines};
 use self::leftovers::Leftovers;
 use self::outlet::Outlet;
 use crate::adapter::{Patience, Plan, RunRequest, Way};
@@ -44,12 +44,8 @@ pub async fn supervise(
     let mut run = Run::new(plan.patience, request.limits.clone());
     let mut outlet = Outlet::new(events);
     let leftovers = Leftovers::of(&request.dirs);
-    let record = RunRecord {
-        tool: Some(plan.tool),
-        tool_version: plan.version,
-        model: plan.model,
-        ..RunRecord::default()
-    };
+    let record =
+        RunRecord { tool: Some(plan.tool), tool_version: plan.version, model: plan.model, ..RunRecord::default() };
     let ended = match leftovers::prepare(&request.dirs).await {
         Ok(()) => match plan.way {
             Way::Process(process) => {
@@ -109,7 +105,9 @@ impl Stop {
             Self::Silence(after) => {
                 failure(FailureClass::Stalled, format!("the tool said nothing for {}", span(after)))
             }
-            Self::WallClock(after) => failure(FailureClass::TimedOut, format!("the run took longer than {}", span(after))),
+            Self::WallClock(after) => {
+                failure(FailureClass::TimedOut, format!("the run took longer than {}", span(after)))
+            }
             Self::Output(bytes) => failure(FailureClass::Budget, format!("the run wrote more than {bytes} bytes")),
             Self::Tokens(tokens) => failure(FailureClass::Budget, format!("the run used more than {tokens} tokens")),
             Self::Cost(cost) => {

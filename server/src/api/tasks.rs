@@ -18,7 +18,7 @@ use swarm_store::task::StoredTask;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::auth::{Identity, require};
+use crate::auth::Identity;
 use crate::error::ApiError;
 use crate::state::AppState;
 
@@ -47,6 +47,6 @@ pub(crate) async fn load(state: &AppState, identity: &Identity, operation: Opera
     let absent = || ApiError::not_found("task");
     let named: TaskRef = named.parse().map_err(|_| absent())?;
     let task = state.stores.tasks.task(named).await?.ok_or_else(absent)?;
-    require(identity, operation, identity.relation_to(task.head.user_id))?;
+    identity.require(operation, identity.relation_to_user(task.head.user_id))?;
     Ok(task)
 }

@@ -12,7 +12,7 @@ use swarm_store::worker::WorkerRecord;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::auth::{Identity, require};
+use crate::auth::Identity;
 use crate::error::ApiError;
 use crate::state::AppState;
 
@@ -37,7 +37,10 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 
 /// How the asker stands to a worker.
 pub(crate) async fn relation_to(state: &AppState, identity: &Identity, worker: WorkerId) -> Result<Relation, ApiError> {
-    let Ok(person) = identity.person() else { return Ok(identity.relation_to_worker(worker)) };
+    if identity.worker() == Some(worker) {
+        return Ok(Relation::Own);
+    }
+    let Ok(person) = identity.person() else { return Ok(Relation::None) };
     relation_of(state, person.user_id, worker).await
 }
 
@@ -57,8 +60,9 @@ pub(crate) async fn load(
     operation: Operation,
     worker: WorkerId,
 ) -> Result<(WorkerRecord, Relation), ApiError> {
+    identity.require_known()?;
     let relation = relation_to(state, identity, worker).await?;
-    require(identity, operation, relation)?;
+    identity.require(operation, relation)?;
     let record = state.stores.workers.worker(worker).await?.filter(|record| record.removed_at.is_none());
     let record = record.ok_or_else(|| ApiError::not_found("worker"))?;
     Ok((record, relation))

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use governor::clock::Clock as GovernorClock;
+use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
@@ -32,7 +33,7 @@ impl GovernorClock for LimiterClock {
 }
 
 struct Limiter<K: Hash + Eq + Clone> {
-    limiter: RateLimiter<K, DefaultKeyedStateStore<K>, LimiterClock>,
+    limiter: RateLimiter<K, DefaultKeyedStateStore<K>, LimiterClock, NoOpMiddleware<Nanos>>,
     clock: LimiterClock,
 }
 

@@ -10,7 +10,7 @@ use swarm_model::task::TaskInput;
 use swarm_model::worker::AttemptRef;
 use swarm_model::{SessionId, TaskNumber, TaskStatus, Timestamp, UserId, WorkerId, crash};
 use swarm_proto::worker::{Assignment, LogReceipt, Report, ReportReply, ToWorker};
-use swarm_store::StoreError;
+use swarm_store::{StoreError, TaskStore};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -121,7 +121,7 @@ impl Drive {
 
     /// One turn of the loop.
     async fn turn(&mut self, commands: Vec<Command>) {
-        let known = match self.known_keys(&commands).await {
+        let known = match known_keys(&*self.deps.store, &commands).await {
             Ok(known) => known,
             Err(error) => {
                 self.fail_submissions(commands, error);
@@ -136,23 +136,10 @@ impl Drive {
         self.fresh.clear();
         self.board.allocate(now);
         let (changes, effects) = self.board.take();
-        let committed = self.commit(&changes).await;
-        match committed {
+        match commit(&*self.deps.store, &changes).await {
             Ok(()) => self.carry_out(changes, effects),
             Err(error) => self.roll_back(error).await,
         }
-    }
-
-    async fn commit(&self, changes: &Changes) -> Result<(), StoreError> {
-        if changes.is_empty() {
-            return Ok(());
-        }
-        crash::point("commit.before");
-        let started = tokio::time::Instant::now();
-        self.deps.store.commit(changes).await?;
-        metrics::histogram!("garageswarm_commit_seconds").record(started.elapsed().as_secs_f64());
-        crash::point("commit.after");
-        Ok(())
     }
 
     /// Nothing of this turn happened: everyone is told so, and the board is what the store holds.
@@ -241,28 +228,6 @@ impl Drive {
                 *count = count.saturating_sub(1);
             }
         }
-    }
-
-    /// Tasks that were submitted before under the keys of this batch.
-    async fn known_keys(&self, commands: &[Command]) -> Result<HashMap<(UserId, String), SubmittedTask>, StoreError> {
-        let submitted = commands.iter().filter_map(|command| match command {
-            Command::Submit { tasks, .. } => Some(tasks),
-            _ => None,
-        });
-        let keys: Vec<_> = submitted
-            .flatten()
-            .filter_map(|task| task.idempotency_key.clone().map(|key| (task.user_id, key)))
-            .collect();
-        if keys.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let found = self.deps.store.tasks_by_key(&keys).await?;
-        let known = found.into_iter().filter_map(|task| {
-            let key = (task.head.user_id, task.head.idempotency_key.clone()?);
-            let known = SubmittedTask { head: Arc::new(task.head), row: task.row, result: task.result, is_known: true };
-            Some((key, known))
-        });
-        Ok(known.collect())
     }
 
     /// The store could not even be read: nothing was applied yet, and everyone is told.
@@ -527,6 +492,38 @@ impl Told<'_> {
         let insert = self.changes.inserts.iter().find(|insert| insert.head.number == number)?;
         Some(SubmittedTask { head: Arc::new(insert.head.clone()), row: insert.row.clone(), result: None, is_known })
     }
+}
+
+/// Tasks that were submitted before under the keys of this batch.
+async fn known_keys(store: &dyn TaskStore, commands: &[Command]) -> Result<HashMap<(UserId, String), SubmittedTask>, StoreError> {
+    let submitted = commands.iter().filter_map(|command| match command {
+        Command::Submit { tasks, .. } => Some(tasks),
+        _ => None,
+    });
+    let keys: Vec<_> =
+        submitted.flatten().filter_map(|task| task.idempotency_key.clone().map(|key| (task.user_id, key))).collect();
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found = store.tasks_by_key(&keys).await?;
+    let known = found.into_iter().filter_map(|task| {
+        let key = (task.head.user_id, task.head.idempotency_key.clone()?);
+        let known = SubmittedTask { head: Arc::new(task.head), row: task.row, result: task.result, is_known: true };
+        Some((key, known))
+    });
+    Ok(known.collect())
+}
+
+async fn commit(store: &dyn TaskStore, changes: &Changes) -> Result<(), StoreError> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    crash::point("commit.before");
+    let started = tokio::time::Instant::now();
+    store.commit(changes).await?;
+    metrics::histogram!("garageswarm_commit_seconds").record(started.elapsed().as_secs_f64());
+    crash::point("commit.after");
+    Ok(())
 }
 
 /// The frame for an assignment; `None` for other effects.

@@ -23,7 +23,7 @@ use swarm_store::task::EventScope;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::api::{tasks, workers};
-use crate::auth::{Identity, SocketIdentity, require};
+use crate::auth::Identity;
 use crate::error::ApiError;
 use crate::extract::Path;
 use crate::hub::Notice;
@@ -45,11 +45,11 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 /// Opens a viewer's socket. Browsers show a ticket, programs their token.
 pub(crate) async fn client_socket(
     State(state): State<AppState>,
-    SocketIdentity(identity): SocketIdentity,
+    identity: Identity,
     Path(user_id): Path<UserId>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, ApiError> {
-    require(&identity, Operation::WatchEvents, Relation::None)?;
+    identity.require(Operation::WatchEvents, Relation::None)?;
     if identity.person()?.user_id != user_id {
         return Err(ApiError::new(ErrorCode::NotFound, "events are told to the person they concern only"));
     }
@@ -75,7 +75,7 @@ async fn serve(state: AppState, identity: Identity, user: UserId, socket: WebSoc
     // Listening begins before anything is read, so that nothing falls between.
     let mut notices = state.hub.listen();
     let shutdown = state.shutdown.clone();
-    let mut changes = state.auth.changes();
+    let revoked = identity.revoked();
     let (sink, mut stream) = socket.split();
     let mut viewer = Viewer { state, identity, user, sink, cursor: None, followed: HashMap::new() };
     let mut ping = tokio::time::interval(PING_EVERY);
@@ -92,10 +92,7 @@ async fn serve(state: AppState, identity: Identity, user: UserId, socket: WebSoc
                 Err(RecvError::Closed) => Err(Closed),
             },
             _ = ping.tick() => viewer.send_raw(Message::Ping(bytes::Bytes::new())).await,
-            changed = changes.changed() => match changed {
-                Ok(()) => viewer.recheck().await,
-                Err(_) => Err(Closed),
-            },
+            () = revoked.cancelled() => Err(Closed),
             () = shutdown.cancelled() => Err(Closed),
         };
         if step.is_err() {
@@ -114,12 +111,6 @@ impl Viewer {
     async fn send(&mut self, frame: &ToViewer) -> Result<(), Closed> {
         let text = serde_json::to_string(frame).map_err(|_| Closed)?;
         self.send_raw(Message::text(text)).await
-    }
-
-    /// Rights changed: whose credential ended is cut off, and others see what they may see now.
-    async fn recheck(&mut self) -> Result<(), Closed> {
-        self.identity = self.state.auth.recheck(&self.identity).await.map_err(|_| Closed)?.ok_or(Closed)?;
-        Ok(())
     }
 
     async fn hear(&mut self, text: &str) -> Result<(), Closed> {
@@ -191,7 +182,7 @@ impl Viewer {
     async fn events(&mut self) -> Result<(), Closed> {
         let Some(mut cursor) = self.cursor else { return Ok(()) };
         let stores = self.state.stores.clone();
-        let all = require(&self.identity, Operation::ReadWorker, Relation::None).is_ok();
+        let all = self.identity.allows(Operation::ReadWorker, Relation::None);
         let visible = stores.workers.workers_for(self.user, all).await.map_err(|_| Closed)?;
         let scope = EventScope::Of { user: self.user, workers: visible.iter().map(|view| view.worker.worker_id).collect() };
         loop {

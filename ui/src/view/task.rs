@@ -161,7 +161,7 @@ pub fn next(task: &Task, placement: Option<&Placement>, is_swarm_paused: bool, m
         TaskStatus::Failed => {
             let class = task.failure_class;
             let head = class.map_or(text::FAILED, failure).to_owned();
-            let advice = class.map(|class| advice(class).to_owned());
+            let advice = class.map(|class| text::advice(class).to_owned());
             let body = task.error.clone().into_iter().chain(advice).collect();
             Some(Next { glyph: Glyph::Failed, head, body })
         }
@@ -170,7 +170,7 @@ pub fn next(task: &Task, placement: Option<&Placement>, is_swarm_paused: bool, m
 }
 
 fn next_of_queued(task: &Task, placement: Option<&Placement>, is_swarm_paused: bool, moment: Moment) -> Next {
-    let fits_nowhere = placement.is_some_and(|placement| placement.candidates.iter().all(|candidate| !candidate.eligible));
+    let fits_nowhere = placement.is_some_and(|placement| placement.candidates.iter().all(|candidate| !candidate.eligible && candidate.score.is_none()));
     let glyph = if fits_nowhere { Glyph::NoMatch } else { Glyph::Queued };
     let head = if is_swarm_paused {
         text::SWARM_PAUSED.to_owned()
@@ -190,30 +190,7 @@ fn capitalised(sentence: &str) -> String {
 
 /// A class of failure in a few words.
 pub fn failure(class: FailureClass) -> &'static str {
-    match class {
-        FailureClass::ToolMissing => "Tool missing",
-        FailureClass::NeedsLogin => "Tool not signed in",
-        FailureClass::RateLimited => "Rate limited",
-        FailureClass::Quota => "Allowance used up",
-        FailureClass::Auth => "Credential refused",
-        FailureClass::Network => "No connection to the provider",
-        FailureClass::Server => "Fault at the provider",
-        FailureClass::ContextOverflow => "Too long for the model",
-        FailureClass::Stalled => "Went silent",
-        FailureClass::TimedOut => "Timed out",
-        FailureClass::ProcessFailed => "Ended with an error",
-        FailureClass::EmptyOutput => "Gave nothing back",
-        FailureClass::Refused => "Declined",
-        FailureClass::ModelsExhausted => "Every model was tried",
-        FailureClass::Budget => "Over the budget",
-        FailureClass::Cancelled => "Cancelled",
-        FailureClass::Lost => "Machine lost",
-    }
-}
-
-/// What a person can do about a failure.
-fn advice(class: FailureClass) -> &'static str {
-    text::advice(class)
+    text::failure(class)
 }
 
 /// What was asked for, as it was written.

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Core, Inner};
 use crate::artifacts;
+use crate::aside;
 use crate::attempt::{Attempt, Phase, Then};
 use crate::control::AgentEvent;
 use crate::journal::{Closing, RunFolder, is_failure};
@@ -146,7 +147,7 @@ impl Core {
         let cancel = self.alive.child_token();
         let (name, work, tell) = (attempt.name(), attempt.folder.work(), self.tell.clone());
         attempt.phase = Phase::Uploading { result: result.clone(), cancel: CancellationToken::clone(&cancel) };
-        self.tasks.spawn(async move {
+        aside::spawn(&self.tasks, move || async move {
             let stored = upload::upload(client, name, work, files, cancel.clone()).await;
             if !cancel.is_cancelled() {
                 // Only an agent that is over does not listen; the next one uploads them again.

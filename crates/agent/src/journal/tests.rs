@@ -127,7 +127,7 @@ fn a_new_process_knows_what_the_old_one_promised() {
 fn folders_go_by_age_and_failures_stay_longer() {
     let runs = tempfile::tempdir().unwrap();
     let keep = Keep { hours: 24, failed_hours: 48 };
-    let hours = |n| Duration::from_secs(n * 3600);
+    let hours = |n: u64| Duration::from_secs(n * 3600);
     for (number, failed) in [(1, false), (2, true)] {
         let folder = made(runs.path(), &assignment(number));
         folder.close(Closing::Acknowledged, failed, NOW).unwrap();

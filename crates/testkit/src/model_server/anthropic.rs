@@ -16,13 +16,17 @@ pub(super) fn answer(shared: &Arc<Shared>, body: &Value) -> Response {
     let is_streamed = body["stream"] == true;
     match shared.next_step() {
         Step::Refuse { status, kind, message, headers } => refusal(status, &headers, error(&kind, &message)),
-        Step::Say(pieces) if is_streamed => {
-            streamed(SSE, stream::iter([message.opening(), message.text(&pieces), message.closing("end_turn")].concat()))
+        Step::Say(pieces) if is_streamed => streamed(
+            SSE,
+            stream::iter([message.opening(), message.text(&pieces), message.closing("end_turn")].concat()),
+        ),
+        Step::Say(pieces) => {
+            Json(message.whole(&json!({ "type": "text", "text": pieces.concat() }), "end_turn")).into_response()
         }
-        Step::Say(pieces) => Json(message.whole(&json!({ "type": "text", "text": pieces.concat() }), "end_turn")).into_response(),
-        Step::Call { name, input } if is_streamed => {
-            streamed(SSE, stream::iter([message.opening(), message.call(&name, &input), message.closing("tool_use")].concat()))
-        }
+        Step::Call { name, input } if is_streamed => streamed(
+            SSE,
+            stream::iter([message.opening(), message.call(&name, &input), message.closing("tool_use")].concat()),
+        ),
         Step::Call { name, input } => {
             let block = json!({ "type": "tool_use", "id": message.call_id(), "name": name, "input": input });
             Json(message.whole(&block, "tool_use")).into_response()
@@ -91,7 +95,8 @@ impl Message {
 
     /// A block of text that stays open.
     fn piece(&self, pieces: &[String]) -> Vec<String> {
-        let start = json!({ "type": "content_block_start", "index": 0, "content_block": { "type": "text", "text": "" } });
+        let start =
+            json!({ "type": "content_block_start", "index": 0, "content_block": { "type": "text", "text": "" } });
         [vec![event("content_block_start", &start)], self.deltas(pieces)].concat()
     }
 

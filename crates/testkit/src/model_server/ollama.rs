@@ -32,7 +32,8 @@ pub(super) fn answer(shared: &Arc<Shared>, body: &Value) -> Response {
         Step::Say(text) => streamed(NDJSON, stream::iter([pieces(&text), vec![line(&done(&model))]].concat())),
         Step::Call { name, input } => {
             let mut call = piece(&model, "");
-            call["message"]["tool_calls"] = json!([{ "id": "call_1", "function": { "index": 0, "name": name, "arguments": input } }]);
+            call["message"]["tool_calls"] =
+                json!([{ "id": "call_1", "function": { "index": 0, "name": name, "arguments": input } }]);
             streamed(NDJSON, stream::iter([line(&call), line(&done(&model))]))
         }
         Step::FailMidway { before, message } => {

@@ -119,7 +119,10 @@ impl Lines {
 fn incomplete_end(bytes: &[u8]) -> usize {
     let tail = &bytes[bytes.len().saturating_sub(3)..];
     (0..tail.len())
-        .find(|start| std::str::from_utf8(&tail[*start..]).is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none()))
+        .find(|start| {
+            std::str::from_utf8(&tail[*start..])
+                .is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
+        })
         .map_or(0, |start| tail.len() - start)
 }
 
@@ -166,11 +169,7 @@ impl OutputParser for Lines {
             let error = with_error_lines(how, self.errors.iter().map(String::as_str));
             Failure::new(FailureClass::ProcessFailed, error)
         });
-        events.push(ToolEvent::Final(Final {
-            text: self.answer.as_str().to_owned(),
-            failure,
-            ..Final::default()
-        }));
+        events.push(ToolEvent::Final(Final { text: self.answer.as_str().to_owned(), failure, ..Final::default() }));
     }
 }
 

@@ -16,11 +16,8 @@ use super::{Adapter, Conversation, EventSink, Patience, Plan, RunRequest, Way, k
 use crate::event::{Final, ToolEvent, head};
 use crate::settings::ToolSettings;
 
-const MODELS: [(&str, Duration); 3] = [
-    ("demo", Duration::from_millis(40)),
-    ("demo-fast", Duration::ZERO),
-    ("demo-slow", Duration::from_millis(250)),
-];
+const MODELS: [(&str, Duration); 3] =
+    [("demo", Duration::from_millis(40)), ("demo-fast", Duration::ZERO), ("demo-slow", Duration::from_millis(250))];
 
 /// The adapter for the demonstration.
 #[derive(Debug)]

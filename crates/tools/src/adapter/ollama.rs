@@ -26,11 +26,8 @@ const DEFAULT_URL: &str = "http://127.0.0.1:11434";
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_LINE: usize = 4 * 1024 * 1024;
 /// A large model is read from the disk before its first word, and a busy server lets requests wait.
-const PATIENCE: Patience = Patience {
-    start: Some(Duration::from_secs(10 * 60)),
-    silence: Some(Duration::from_secs(10 * 60)),
-    silence_in_call: None,
-};
+const PATIENCE: Patience =
+    Patience { start: Some(Duration::from_mins(10)), silence: Some(Duration::from_mins(10)), silence_in_call: None };
 
 /// The adapter for Ollama.
 #[derive(Debug)]
@@ -63,7 +60,12 @@ impl Adapter for Ollama {
             version: None,
             model: model.clone(),
             patience: PATIENCE,
-            way: Way::Talk(Box::new(Chat { base, model, system: system.map(str::to_owned), prompt: prompt.to_owned() })),
+            way: Way::Talk(Box::new(Chat {
+                base,
+                model,
+                system: system.map(str::to_owned),
+                prompt: prompt.to_owned(),
+            })),
         })
     }
 }

@@ -47,8 +47,7 @@ pub fn sweep_marked(prefix: &str) -> std::io::Result<usize> {
     let mut ended = HashSet::new();
     for _round in 0..MAX_ROUNDS {
         let snapshot = Snapshot::take();
-        let marked: HashSet<i32> =
-            snapshot.living().filter(|pid| bears_mark(*pid, needle.as_bytes())).collect();
+        let marked: HashSet<i32> = snapshot.living().filter(|pid| bears_mark(*pid, needle.as_bytes())).collect();
         let mut targets = snapshot.descendants(&marked);
         targets.extend(&marked);
         let protected = snapshot.line_of(getpid().as_raw());

@@ -23,7 +23,7 @@ impl Tree {
     /// Sends a signal to what is left of the group after the first process was reaped.
     pub(super) fn signal_stragglers(&self, signal: nix::sys::signal::Signal) {
         // A group without members is what is hoped for.
-        drop(nix::sys::signal::killpg(self.group, signal));
+        let _absent = nix::sys::signal::killpg(self.group, signal);
     }
 }
 

@@ -26,11 +26,18 @@ const GIVE_UP: Duration = Duration::from_secs(10);
 enum Phase {
     Running,
     /// The tool ended by itself; the rest gets a moment to follow.
-    Settling { until: Instant },
+    Settling {
+        until: Instant,
+    },
     /// TERM was sent.
-    Asked { until: Instant },
+    Asked {
+        until: Instant,
+    },
     /// KILL is sent in rounds.
-    Killing { next: Instant, give_up: Instant },
+    Killing {
+        next: Instant,
+        give_up: Instant,
+    },
 }
 
 /// The signals that ask the guard to end the run.

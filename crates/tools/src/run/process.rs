@@ -21,7 +21,7 @@ use crate::guard::{self, Ended, GuardBinary, RUN_MARK, Spec, StartFailure, Start
 /// Between TERM and KILL.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long a tool may live on after its final event.
-const AFTER_FINAL: Duration = Duration::from_secs(15);
+const AFTER_FINAL: Duration = Duration::from_secs(10);
 /// How long the guard may take to end a tree before it is killed itself: its grace, its rounds of KILL, and some.
 const GUARD_DEADLINE: Duration = Duration::from_secs(15);
 /// How long a pipe may stay open after the guard: whoever holds it has escaped the guard's end.
@@ -262,5 +262,6 @@ fn not_started(argv: &[String], failure: &StartFailure) -> Failure {
 }
 
 fn random_word() -> String {
-    SystemEntropy.ten_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    let bits = SystemEntropy.ten_bytes().iter().fold(0_u128, |bits, byte| bits << 8 | u128::from(*byte));
+    format!("{bits:020x}")
 }

@@ -15,7 +15,9 @@ use crate::model_server::{ModelServer, Step};
 fn program() -> Option<PathBuf> {
     let program = std::env::var_os("GARAGESWARM_TEST_CLAUDE").map(PathBuf::from);
     if program.is_none() {
-        println!("left out: Claude Code is not installed (npm install @anthropic-ai/claude-code, then set GARAGESWARM_TEST_CLAUDE to its path)");
+        println!(
+            "left out: Claude Code is not installed (npm install @anthropic-ai/claude-code, then set GARAGESWARM_TEST_CLAUDE to its path)"
+        );
     }
     program
 }
@@ -50,7 +52,9 @@ async fn run(prompt: &str, script: impl IntoIterator<Item = Step>) -> Option<(Re
 
 #[tokio::test]
 async fn its_answer_streams_while_it_is_made() {
-    let Some(Real { server, bench }) = real("Say hello", [Step::held("Hello from", " the script.")]).await else { return };
+    let Some(Real { server, bench }) = real("Say hello", [Step::held("Hello from", " the script.")]).await else {
+        return;
+    };
     let mut going = bench.start();
     // The first words are there before the last ones are made.
     going.until(|event| matches!(event, ToolEvent::Text(text) if text.contains("Hello"))).await;
@@ -90,7 +94,10 @@ async fn it_writes_a_file_into_its_working_folder() {
 async fn a_denied_call_is_noted() {
     let Some(mut real) = real("Run a command", []).await else { return };
     real.bench.settings.allowed_tools.clear();
-    real.server.script([Step::call("Bash", json!({ "command": "sh -c 'date > x'", "description": "x" })), Step::say("I may not.")]);
+    real.server.script([
+        Step::call("Bash", json!({ "command": "sh -c 'date > x'", "description": "x" })),
+        Step::say("I may not."),
+    ]);
     let done = real.bench.run().await;
     assert_eq!(done.result().data, Some(json!({ "permission_denials": ["Bash"] })));
     assert!(!real.bench.work().join("x").exists());

@@ -73,7 +73,8 @@ async fn the_environment_is_scrubbed_and_what_is_asked_for_added() {
     let TaskInput::Command { env, .. } = &mut bench.request.input else { unreachable!() };
     env.insert("ADDED".to_owned(), "yes".to_owned());
     let done = bench.run().await;
-    let names: Vec<_> = done.lines().iter().filter_map(|line| line.split_once('=')).map(|(name, _)| name.to_owned()).collect();
+    let names: Vec<_> =
+        done.lines().iter().filter_map(|line| line.split_once('=')).map(|(name, _)| name.to_owned()).collect();
     assert!(names.iter().any(|name| name == "ADDED"));
     // cargo sets many of these for the test itself.
     assert!(!names.iter().any(|name| name.starts_with("CARGO")), "{names:?}");
@@ -155,7 +156,8 @@ async fn a_cancel_ends_the_tree_at_once_and_keeps_what_was_there() {
 
 #[tokio::test]
 async fn a_cancel_before_the_start_is_one() {
-    let going = Bench::shell("sleep 1000").start();
+    let bench = Bench::shell("sleep 1000");
+    let going = bench.start();
     going.cancel.cancel();
     assert!(matches!(going.finish().await.outcome, Outcome::Cancelled { partial: _ }));
 }
@@ -201,7 +203,9 @@ async fn a_limit_on_output_ends_a_run() {
 
 #[tokio::test]
 async fn what_a_finished_command_leaves_behind_is_ended() {
-    let bench = Bench::shell("setsid sh -c 'echo $$ > pid; exec sleep 1000' > /dev/null 2>&1 & while [ ! -s pid ]; do sleep 0.01; done; echo done");
+    let bench = Bench::shell(
+        "setsid sh -c 'echo $$ > pid; exec sleep 1000' > /dev/null 2>&1 & while [ ! -s pid ]; do sleep 0.01; done; echo done",
+    );
     let done = bench.run().await;
     assert_eq!(done.result().text, "done\n");
     let pid = pids_in(&bench.work().join("pid"), 1).await[0];
@@ -220,6 +224,7 @@ async fn a_dropped_run_ends_its_processes_and_its_folders() {
 
 #[tokio::test]
 async fn folders_that_cannot_be_written_are_removed_too() {
-    let bench = Bench::shell("mkdir -p \"$TMPDIR/a/b\" && touch \"$TMPDIR/a/b/c\" && chmod 500 \"$TMPDIR/a/b\" \"$TMPDIR/a\"");
+    let bench =
+        Bench::shell("mkdir -p \"$TMPDIR/a/b\" && touch \"$TMPDIR/a/b/c\" && chmod 500 \"$TMPDIR/a/b\" \"$TMPDIR/a\"");
     bench.run().await.result();
 }

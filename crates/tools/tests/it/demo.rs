@@ -22,7 +22,8 @@ async fn it_streams_its_answer_word_by_word() {
 
 #[tokio::test]
 async fn its_words_take_time_and_a_cancel_keeps_those_that_came() {
-    let mut going = demo("demo").start();
+    let bench = demo("demo");
+    let mut going = bench.start();
     let started = Instant::now();
     let mut n_words = 0;
     going
@@ -41,7 +42,8 @@ async fn its_words_take_time_and_a_cancel_keeps_those_that_came() {
 
 #[tokio::test]
 async fn a_slow_reader_gets_every_word() {
-    let mut going = demo("demo-fast").start_with_room(1);
+    let bench = demo("demo-fast");
+    let mut going = bench.start_with_room(1);
     let first = going.events.recv().await.unwrap();
     going.seen.push(first);
     tokio::task::yield_now().await;

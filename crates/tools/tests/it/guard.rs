@@ -160,7 +160,9 @@ fn a_cancel_ends_the_whole_tree() {
 #[test]
 fn a_clean_end_leaves_nobody() {
     let bench = Bench::new();
-    let script = format!("({TREE}) & while [ $(wc -l < pids) -lt {N_TREE} ]; do sleep 0.01; done; touch grown; read line < gate; exit 3");
+    let script = format!(
+        "({TREE}) & while [ $(wc -l < pids) -lt {N_TREE} ]; do sleep 0.01; done; touch grown; read line < gate; exit 3"
+    );
     assert!(Command::new("mkfifo").arg(bench.path("gate")).status().unwrap().success());
     let mut guard = bench.start(&bench.spec(&["sh", "-c", &format!("touch pids; {script}")]));
     let pids = bench.pids(N_TREE);

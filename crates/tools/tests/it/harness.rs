@@ -1,7 +1,7 @@
 //! One run with folders of its own, and the ways to look at what it did.
 
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use swarm_model::task::{Limits, Outcome, RunRecord, TaskInput, TaskResult};
 use swarm_model::time::SystemClock;
@@ -174,35 +174,50 @@ impl Done {
     }
 }
 
-/// Waits, with a deadline, until something is so.
-pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !is_so() {
-        assert!(started.elapsed() < DEADLINE, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(5));
+#[cfg(target_os = "linux")]
+pub(crate) use processes::{eventually, lives, pids_in, wait_until};
+
+#[cfg(target_os = "linux")]
+mod processes {
+    use std::path::Path;
+    use std::time::{Duration, Instant};
+
+    use super::DEADLINE;
+
+    /// Waits, with a deadline, until something is so.
+    pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+        let started = Instant::now();
+        while !is_so() {
+            assert!(started.elapsed() < DEADLINE, "waited in vain: {what}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
-}
 
-/// The same for asynchronous tests.
-pub(crate) async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !is_so() {
-        assert!(started.elapsed() < DEADLINE, "waited in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
+    /// The same for asynchronous tests.
+    pub(crate) async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+        let started = Instant::now();
+        while !is_so() {
+            assert!(started.elapsed() < DEADLINE, "waited in vain: {what}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
-}
 
-/// The numbers that scripts wrote into a file, one a line, once there are `n`.
-pub(crate) async fn pids_in(path: &Path, n: usize) -> Vec<i32> {
-    let read = || -> Vec<i32> {
-        std::fs::read_to_string(path).unwrap_or_default().lines().filter_map(|line| line.trim().parse().ok()).collect()
-    };
-    eventually(&format!("{n} process ids in {}", path.display()), || read().len() >= n).await;
-    read()
-}
+    /// The numbers that scripts wrote into a file, one a line, once there are `n`.
+    pub(crate) async fn pids_in(path: &Path, n: usize) -> Vec<i32> {
+        let read = || -> Vec<i32> {
+            std::fs::read_to_string(path)
+                .unwrap_or_default()
+                .lines()
+                .filter_map(|line| line.trim().parse().ok())
+                .collect()
+        };
+        eventually(&format!("{n} process ids in {}", path.display()), || read().len() >= n).await;
+        read()
+    }
 
-/// Whether a process is there and not only waiting to be reaped.
-pub(crate) fn lives(pid: i32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| !stat.rsplit(") ").next().unwrap_or("").starts_with(['Z', 'X']))
+    /// Whether a process is there and not only waiting to be reaped.
+    pub(crate) fn lives(pid: i32) -> bool {
+        std::fs::read_to_string(format!("/proc/{pid}/stat"))
+            .is_ok_and(|stat| !stat.rsplit(") ").next().unwrap_or("").starts_with(['Z', 'X']))
+    }
 }

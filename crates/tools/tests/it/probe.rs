@@ -15,11 +15,14 @@ fn main() -> ExitCode {
 /// Starts a guard with the specification from standard input, and keeps its pipe open until it is killed.
 fn worker() -> ExitCode {
     let mut specification = String::new();
-    let started = std::io::stdin().lock().read_line(&mut specification).and_then(|_| {
-        Command::new(std::env::current_exe()?).arg("guard").stdin(Stdio::piped()).spawn()
-    });
+    let started = std::io::stdin()
+        .lock()
+        .read_line(&mut specification)
+        .and_then(|_| Command::new(std::env::current_exe()?).arg("guard").stdin(Stdio::piped()).spawn());
     let Ok(mut guard) = started else { return ExitCode::from(2) };
-    let told = guard.stdin.as_mut().map(|pipe| pipe.write_all(specification.as_bytes()));
+    // `wait` would close the pipe if it stayed in the child.
+    let mut control = guard.stdin.take();
+    let told = control.as_mut().map(|pipe| pipe.write_all(specification.as_bytes()));
     if !matches!(told, Some(Ok(()))) {
         return ExitCode::from(2);
     }

@@ -48,7 +48,7 @@ pub(super) async fn get_artifact(
     let absent = || ApiError::new(ErrorCode::NotFound, "the task has no such artifact");
     let stored = state.stores.artifacts.artifacts(task.head.number).await?;
     let found = stored.into_iter().find(|stored| stored.artifact.hash == hash).ok_or_else(absent)?;
-    let file = state.stores.blobs.open_blob(&hash).await?.ok_or_else(absent)?;
+    let (file, _) = state.stores.blobs.read(&hash).await?;
     let name = found.artifact.name.rsplit('/').next().unwrap_or("artifact");
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),

@@ -11,7 +11,7 @@ use swarm_proto::tasks::{CreateTask, CreateTasks, CreatedTask, CreatedTasks, Tas
 
 use super::load;
 use crate::api::workers::relation_to;
-use crate::auth::{Identity, require};
+use crate::auth::Identity;
 use crate::error::ApiError;
 use crate::extract::{Json, Path};
 use crate::state::AppState;
@@ -44,7 +44,7 @@ pub(super) async fn create_tasks(
     headers: HeaderMap,
     Json(wishes): Json<CreateTasks>,
 ) -> Result<(StatusCode, Json<CreatedTasks>), ApiError> {
-    require(&identity, Operation::SubmitTask, Relation::None)?;
+    identity.require(Operation::SubmitTask, Relation::None)?;
     let n = wishes.tasks.len();
     let most = state.config.limits.batch_tasks;
     if n == 0 || n > most {
@@ -108,7 +108,7 @@ async fn prepare(
     traceparent: Option<String>,
     retry_of: Option<TaskId>,
 ) -> Result<NewTask, ApiError> {
-    require(identity, Operation::SubmitTask, Relation::None)?;
+    identity.require(Operation::SubmitTask, Relation::None)?;
     let user_id: UserId = identity.person()?.user_id;
     let idempotency_key = wish.idempotency_key.clone();
     if idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.len() > MAX_KEY) {
@@ -123,7 +123,7 @@ async fn prepare(
 /// Whether the asker may send tasks to that one machine.
 async fn check_target(state: &AppState, identity: &Identity, queue: Queue) -> Result<(), ApiError> {
     let Queue::Worker { worker_id } = queue else { return Ok(()) };
-    require(identity, Operation::TargetWorker, relation_to(state, identity, worker_id).await?)
+    identity.require(Operation::TargetWorker, relation_to(state, identity, worker_id).await?)
 }
 
 /// What was wished for, checked and completed.

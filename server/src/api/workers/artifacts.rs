@@ -39,8 +39,8 @@ pub(super) async fn upload_artifact(
     }
     let held = state.dispatcher.holds(id, AttemptRef { task_id, attempt }).await?;
     let number = held.ok_or_else(|| ApiError::new(ErrorCode::StaleLease, "this worker does not hold the lease of that attempt"))?;
-    let content = StreamReader::new(body.into_data_stream().map_err(std::io::Error::other));
-    let blob = state.stores.blobs.put(content, None, state.config.limits.artifact_bytes).await?;
+    let mut content = StreamReader::new(body.into_data_stream().map_err(std::io::Error::other));
+    let blob = state.stores.blobs.put(&mut content, state.config.limits.artifact_bytes, None).await?;
     let artifact = Artifact { name, size: blob.size, hash: blob.hash };
     let row = NewArtifact { number, attempt, artifact: artifact.clone(), created_at: state.clock.now() };
     state.stores.artifacts.save_artifacts(&[row]).await?;

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use swarm_model::{GrantId, TokenId, WorkerId};
-use swarm_proto::ErrorCode;
 use swarm_proto::workers::{RegisterWorker, RegisteredWorker};
 use swarm_store::token::{NewToken, TokenKind};
 use swarm_store::worker::Registration;
@@ -11,7 +10,7 @@ use swarm_store::worker::Registration;
 use crate::auth::Identity;
 use crate::auth::secret::{Issued, Purpose, issue};
 use crate::error::ApiError;
-use crate::extract::{Json, Path};
+use crate::extract::Json;
 use crate::state::AppState;
 
 /// Characters of a machine's name and id.
@@ -26,9 +25,7 @@ pub(super) async fn register_worker(
     identity: Identity,
     Json(wish): Json<RegisterWorker>,
 ) -> Result<(StatusCode, Json<RegisteredWorker>), ApiError> {
-    let Identity::Enroller(key) = &identity else {
-        return Err(ApiError::new(ErrorCode::Unauthenticated, "Send a worker key as bearer token: `garageswarm key create` makes one."));
-    };
+    let key = identity.worker_key()?;
     let fits = |text: &str| !text.trim().is_empty() && text.chars().count() <= MAX_NAME && !text.chars().any(char::is_control);
     if !fits(&wish.machine_id) || !fits(&wish.machine_name) {
         return Err(ApiError::invalid(format!("machine_id and machine_name hold 1 to {MAX_NAME} printable characters")));

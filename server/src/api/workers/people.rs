@@ -8,7 +8,7 @@ use swarm_proto::Page;
 use swarm_proto::workers::Worker;
 
 use super::{load, to_wire};
-use crate::auth::{Identity, require};
+use crate::auth::Identity;
 use crate::error::ApiError;
 use crate::extract::{Json, Path};
 use crate::state::AppState;
@@ -17,7 +17,7 @@ use crate::state::AppState;
 #[utoipa::path(get, path = "/workers", tag = "workers", responses((status = 200, body = Page<Worker>)))]
 pub(super) async fn list_workers(State(state): State<AppState>, identity: Identity) -> Result<Json<Page<Worker>>, ApiError> {
     let person = identity.person()?;
-    let all = require(&identity, Operation::ReadWorker, Relation::None).is_ok();
+    let all = identity.allows(Operation::ReadWorker, Relation::None);
     let found = state.stores.workers.workers_for(person.user_id, all).await?;
     let live = state.dispatcher.live();
     let workers = found.into_iter().map(|view| to_wire(view.worker, view.role, live));

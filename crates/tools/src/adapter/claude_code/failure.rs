@@ -74,8 +74,15 @@ fn of_words(words: &str, limit: Option<&RateLimit>) -> FailureClass {
         FailureClass::ContextOverflow
     } else if has(&["overloaded", "internal server error"]) {
         FailureClass::Server
-    } else if has(&["connection", "econnrefused", "econnreset", "enotfound", "unable to connect", "timed out", "fetch failed"])
-    {
+    } else if has(&[
+        "connection",
+        "econnrefused",
+        "econnreset",
+        "enotfound",
+        "unable to connect",
+        "timed out",
+        "fetch failed",
+    ]) {
         FailureClass::Network
     } else {
         FailureClass::ProcessFailed
@@ -85,7 +92,8 @@ fn of_words(words: &str, limit: Option<&RateLimit>) -> FailureClass {
 /// A window of the account that is used up, or only too many requests at once.
 fn of_limit(words: &str, limit: Option<&RateLimit>) -> FailureClass {
     let lower = words.to_lowercase();
-    let spent = ["usage limit", "session limit", "weekly limit", "hit your"].iter().any(|needle| lower.contains(needle));
+    let spent =
+        ["usage limit", "session limit", "weekly limit", "hit your"].iter().any(|needle| lower.contains(needle));
     if spent || limit.is_some_and(|limit| limit.rejected) { FailureClass::Quota } else { FailureClass::RateLimited }
 }
 

@@ -90,6 +90,10 @@ impl Stream {
     fn piece(&mut self, event: &Value, events: &mut Vec<ToolEvent>) {
         match event["type"].as_str().unwrap_or("") {
             "message_start" => event["message"]["id"].as_str().unwrap_or("").clone_into(&mut self.current),
+            "message_delta" => {
+                let message = self.current.clone();
+                self.count(&message, &event["usage"], events);
+            }
             "content_block_start" if event["content_block"]["type"] == "text" && self.has_text => {
                 events.push(ToolEvent::Text("\n\n".to_owned()));
             }
@@ -141,7 +145,8 @@ impl Stream {
                 _ => {}
             }
         }
-        if !is_synthetic {
+        // The end of a streamed message brings its whole usage.
+        if !is_synthetic && id != self.current {
             self.count(id, &message["usage"], events);
         }
     }
@@ -151,14 +156,10 @@ impl Stream {
         if usage.is_null() {
             return;
         }
-        self.used.insert(message.to_owned(), totals_of_usage(usage));
-        let mut sum = Totals::default();
-        for used in self.used.values() {
-            sum.input_tokens += used.input_tokens;
-            sum.output_tokens += used.output_tokens;
-            sum.cache_read_tokens += used.cache_read_tokens;
-            sum.cache_write_tokens += used.cache_write_tokens;
-        }
+        // Later words about the same message only add to the earlier ones.
+        let used = self.used.entry(message.to_owned()).or_default();
+        *used = used.max(totals_of_usage(usage));
+        let sum = self.used.values().fold(Totals::default(), |sum, used| sum.plus(*used));
         if sum != self.told {
             self.told = sum;
             events.push(ToolEvent::Usage(without_cost(sum)));
@@ -170,7 +171,9 @@ impl Stream {
             rejected: info["status"] == "rejected",
             window: info["rateLimitType"].as_str().map(str::to_owned),
             utilization: info["utilization"].as_f64(),
-            resets_at: info["resetsAt"].as_i64().map(|seconds| Timestamp::from_micros(seconds.saturating_mul(1_000_000))),
+            resets_at: info["resetsAt"]
+                .as_i64()
+                .map(|seconds| Timestamp::from_micros(seconds.saturating_mul(1_000_000))),
         };
         self.refused = limit.rejected.then(|| limit.clone());
         events.push(ToolEvent::RateLimit(limit));
@@ -182,11 +185,7 @@ impl Stream {
             result["permission_denials"].as_array().into_iter().flatten().map(|d| d["tool_name"].clone()).collect();
         if !denied.is_empty() {
             let names: Vec<_> = denied.iter().filter_map(Value::as_str).collect();
-            events.push(ToolEvent::Notice(format!(
-                "{} calls were denied by the machine's settings: {}",
-                denied.len(),
-                names.join(", ")
-            )));
+            events.push(ToolEvent::Notice(format!("denied by the machine's settings: {}", names.join(", "))));
         }
         let text = result["result"].as_str().unwrap_or("").to_owned();
         let structured = Some(result["structured_output"].clone()).filter(|value| !value.is_null());
@@ -204,23 +203,18 @@ impl Stream {
         }));
     }
 
-    /// `modelUsage` is right where `usage` is all zeros (after a fallback, on a budget stop), and counts the
-    /// whole session.
+    /// `modelUsage` is right where `usage` is all zeros (after a fallback, on a budget stop).
     fn final_usage(&self, result: &Value) -> Usage {
-        let mut now = Totals::default();
+        let run = totals_of_usage(&result["usage"]).max(self.told);
         let models = result["modelUsage"].as_object().filter(|models| !models.is_empty());
-        for model in models.into_iter().flat_map(|models| models.values()) {
-            now.input_tokens += model["inputTokens"].as_u64().unwrap_or(0);
-            now.output_tokens += model["outputTokens"].as_u64().unwrap_or(0);
-            now.cache_read_tokens += model["cacheReadInputTokens"].as_u64().unwrap_or(0);
-            now.cache_write_tokens += model["cacheCreationInputTokens"].as_u64().unwrap_or(0);
-        }
-        let Some(cost) = result["total_cost_usd"].as_f64().filter(|_| models.is_some()) else {
-            return without_cost(totals_of_usage(&result["usage"]));
+        let Some((cost, models)) = result["total_cost_usd"].as_f64().zip(models) else {
+            return without_cost(run);
         };
-        now.cost_microusd = (cost * 1e6).round() as u64;
-        self.ledger.keep(result["session_id"].as_str().unwrap_or(""), now);
-        self.ledger.share(now).unwrap_or_else(|| without_cost(totals_of_usage(&result["usage"])))
+        let mut counted = models.values().fold(Totals::default(), |sum, model| sum.plus(totals_of_model(model)));
+        counted.cost_microusd = (cost * 1e6).round() as u64;
+        self.ledger
+            .settle(result["session_id"].as_str().unwrap_or(""), counted, run)
+            .map_or_else(|| without_cost(run), Totals::usage)
     }
 }
 
@@ -298,6 +292,20 @@ fn totals_of_usage(usage: &Value) -> Totals {
     }
 }
 
-fn without_cost(totals: Totals) -> Usage {
-    Usage { cost_microusd: None, cost_kind: CostKind::Unknown, ..totals.since(Totals::default()) }
+fn totals_of_model(model: &Value) -> Totals {
+    let count = |name: &str| model[name].as_u64().unwrap_or(0);
+    Totals {
+        input_tokens: count("inputTokens"),
+        output_tokens: count("outputTokens"),
+        cache_read_tokens: count("cacheReadInputTokens"),
+        cache_write_tokens: count("cacheCreationInputTokens"),
+        cost_microusd: 0,
+    }
 }
+
+fn without_cost(totals: Totals) -> Usage {
+    Usage { cost_microusd: None, cost_kind: CostKind::Unknown, ..totals.usage() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+//! The words of the command line.
+
+use clap::{Args, Parser, Subcommand};
+use swarm_client::Address;
+
+use crate::commands::{account, backup, completions, config, doctor, key, serve, swarm, task, up, worker};
+use crate::readable::{STYLES, exit_codes};
+
+/// Run your own AI swarm on the machines you already own.
+#[derive(Debug, Parser)]
+#[command(name = "garageswarm", version, styles = STYLES, after_help = exit_codes(), propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Global {
+    /// Print JSON: the same objects and field names as the REST interface.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// The coordinator to talk to; the one signed in to last unless said otherwise.
+    #[arg(long, global = true, value_name = "URL", env = "GARAGESWARM_URL")]
+    pub(crate) coordinator: Option<Address>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start everything here: coordinator, panel and a local worker. The one command for a new machine.
+    Up(up::UpArgs),
+    /// Start the coordinator alone.
+    Serve(serve::ServeArgs),
+    /// Run a worker on this machine, and steer the workers of the swarm.
+    #[command(subcommand)]
+    Worker(worker::WorkerCommand),
+    /// Submit tasks, watch them, end them.
+    #[command(subcommand)]
+    Task(task::TaskCommand),
+    /// Keys: `worker` keys enrol machines, `api` keys act for you in programs.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Sign this command line in.
+    Login(account::LoginArgs),
+    /// Sign this command line out.
+    Logout,
+    /// Who is signed in, and where.
+    Whoami,
+    /// The swarm at a glance.
+    Status,
+    /// Pause or resume the whole swarm.
+    #[command(subcommand)]
+    Swarm(swarm::SwarmCommand),
+    /// The coordinator's settings.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// What is found on this machine, what is missing, and how to mend it.
+    Doctor(doctor::DoctorArgs),
+    /// Copy the embedded store to a folder, while the coordinator runs.
+    Backup(backup::BackupArgs),
+    /// Put a backup in place of the embedded store.
+    Restore(backup::RestoreArgs),
+    /// Print a script that completes these commands in a shell.
+    Completions(completions::CompletionsArgs),
+    /// Owns the processes of one run. Started by the worker only.
+    #[command(hide = true)]
+    Guard,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! One file for each group of commands: its words, what it asks of the coordinator, what it prints.
+
+pub(crate) mod account;
+pub(crate) mod backup;
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod doctor;
+pub(crate) mod key;
+pub(crate) mod serve;
+pub(crate) mod status;
+pub(crate) mod swarm;
+pub(crate) mod task;
+pub(crate) mod up;
+pub(crate) mod worker;
+
+use std::process::ExitCode;
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::args::Command;
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// Carries out one command.
+pub(crate) fn run(command: Command, context: &Context) -> Result<(), Failure> {
+    match command {
+        Command::Up(args) => hosting()?.block_on(up::run(args, context)),
+        Command::Serve(args) => hosting()?.block_on(serve::run(args, context)),
+        Command::Worker(worker::WorkerCommand::Run(args)) => hosting()?.block_on(worker::run::run(args, context)),
+        Command::Config(command) => config::run(command, context),
+        Command::Completions(args) => completions::run(args, context),
+        Command::Guard => guard(),
+        Command::Worker(command) => asking()?.block_on(worker::run(command, context)),
+        Command::Task(command) => asking()?.block_on(task::run(command, context)),
+        Command::Key(command) => asking()?.block_on(key::run(command, context)),
+        Command::Login(args) => asking()?.block_on(account::login(args, context)),
+        Command::Logout => asking()?.block_on(account::logout(context)),
+        Command::Whoami => asking()?.block_on(account::whoami(context)),
+        Command::Status => asking()?.block_on(status::run(context)),
+        Command::Swarm(command) => asking()?.block_on(swarm::run(command, context)),
+        Command::Doctor(args) => asking()?.block_on(doctor::run(args, context)),
+        Command::Backup(args) => asking()?.block_on(backup::backup(args, context)),
+        Command::Restore(args) => asking()?.block_on(backup::restore(args, context)),
+    }
+}
+
+/// A runtime for a command that asks a coordinator and prints the answer.
+fn asking() -> Result<Runtime, Failure> {
+    Ok(Builder::new_current_thread().enable_all().build()?)
+}
+
+/// A runtime for a process that lives long: few threads, for it must be small when idle.
+fn hosting() -> Result<Runtime, Failure> {
+    Ok(Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+}
+
+/// `main` starts the guard before the words are read; it comes here only with an option before its name.
+fn guard() -> Result<(), Failure> {
+    if swarm_tools::guard::main() == ExitCode::SUCCESS {
+        Ok(())
+    } else {
+        Err(Failure::silent(crate::failure::Exit::Fault))
+    }
+}

@@ -1,0 +1,66 @@
+//! `garageswarm status`: the swarm at a glance.
+
+use std::collections::BTreeMap;
+
+use swarm_model::{TaskStatus, Timestamp, WorkerStatus};
+use swarm_proto::status::SwarmStatus;
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::table::Facts;
+use crate::readable::{WARN, ago};
+
+pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
+    let client = context.client()?;
+    let status = client.status().await?;
+    context.output.object(&status, |status| words(status, &client.address().to_string(), context.now()))
+}
+
+fn words(status: &SwarmStatus, address: &str, now: Timestamp) -> String {
+    let mut facts = Facts::default();
+    facts
+        .fact("coordinator", format!("{address}, version {}", status.version))
+        .fact("started", ago(now, status.started_at));
+    if status.paused {
+        facts.fact("paused", format!("{WARN}nothing is handed out until `garageswarm swarm resume`{WARN:#}"));
+    }
+    let tasks = TaskStatus::ALL.map(TaskStatus::as_str);
+    let workers = WorkerStatus::ALL.map(WorkerStatus::as_str);
+    facts
+        .fact("your tasks", counts(&status.tasks, &tasks, "none yet: `garageswarm task submit PROMPT`"))
+        .fact("workers", counts(&status.workers, &workers, "none: `garageswarm key create` begins one"))
+        .fact("free slots", status.free_slots.to_string());
+    facts.text()
+}
+
+/// The counts that are not zero, in the order of their names.
+fn counts(counted: &BTreeMap<String, u64>, order: &[&str], none: &str) -> String {
+    let shown: Vec<_> = order
+        .iter()
+        .filter_map(|name| counted.get(*name).filter(|count| **count > 0).map(|count| format!("{count} {name}")))
+        .collect();
+    if shown.is_empty() { none.to_owned() } else { shown.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_swarm_in_words() {
+        let status: SwarmStatus = serde_json::from_value(serde_json::json!({
+            "version": "0.1.0", "started_at": "2026-11-20T10:00:00Z", "paused": true,
+            "tasks": {"queued": 3, "running": 1, "failed": 0}, "workers": {}, "free_slots": 0,
+        }))
+        .unwrap();
+        let text = words(&status, "http://127.0.0.1:8420", "2026-11-20T12:00:00Z".parse().unwrap());
+        insta::assert_snapshot!(anstream::adapter::strip_str(&text).to_string(), @r"
+        coordinator  http://127.0.0.1:8420, version 0.1.0
+        started      2h ago
+        paused       nothing is handed out until `garageswarm swarm resume`
+        your tasks   3 queued, 1 running
+        workers      none: `garageswarm key create` begins one
+        free slots   0
+        ");
+    }
+}

@@ -1,0 +1,135 @@
+//! Keys: `worker` keys enrol machines, `api` keys act for their user.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use swarm_model::KeyId;
+use swarm_model::rights::Operation;
+use swarm_proto::keys::{CreateKey, CreatedKey, Key, KeyKind};
+use swarm_store::token::{KeyKind as StoredKind, KeyRecord, NewKey};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::auth::Identity;
+use crate::auth::secret::{self, Purpose};
+use crate::error::ApiError;
+use crate::extract::{Json, Path};
+use crate::state::AppState;
+
+const MAX_NAME: usize = 64;
+const WORKER_KEY_HOURS: u32 = 24;
+const MAX_HOURS: u32 = 24 * 366 * 10;
+
+/// The routes of this resource.
+pub(crate) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list_keys, create_key)).routes(routes!(revoke_key))
+}
+
+/// Your keys, the newest first, revoked ones too, without their secrets.
+#[utoipa::path(get, path = "/keys", tag = "keys", responses((status = 200, body = Vec<Key>)))]
+async fn list_keys(State(state): State<AppState>, identity: Identity) -> Result<Json<Vec<Key>>, ApiError> {
+    let person = identity.person()?;
+    identity.require(Operation::ManageKeys, identity.relation_to_user(person.user_id))?;
+    let keys = state.stores.tokens.keys(Some(person.user_id)).await?;
+    Ok(Json(keys.into_iter().map(to_wire).collect()))
+}
+
+/// Make a key. Its secret is shown once.
+#[utoipa::path(post, path = "/keys", tag = "keys", request_body = CreateKey, responses((status = 201, body = CreatedKey)))]
+async fn create_key(
+    State(state): State<AppState>,
+    identity: Identity,
+    Json(wish): Json<CreateKey>,
+) -> Result<(StatusCode, Json<CreatedKey>), ApiError> {
+    let (person, _) = identity.signed_in()?;
+    identity.require(Operation::ManageKeys, identity.relation_to_user(person.user_id))?;
+    check(&wish)?;
+    let issued = secret::issue(purpose(wish.kind));
+    let key_id = state.new_id(KeyId::new);
+    let new = NewKey {
+        key_id,
+        kind: stored_kind(wish.kind),
+        user_id: person.user_id,
+        uses: uses(&wish),
+        expires_at: hours(&wish).map(|hours| state.now() + Duration::from_secs(u64::from(hours) * 60 * 60)),
+        name: wish.name,
+        hash: issued.hash,
+        scopes: Vec::new(),
+        created_by: person.user_id,
+    };
+    let audit = identity.audit(&state, "key_created", format!("key:{key_id}"));
+    state.stores.tokens.create_key(&new, &audit).await?;
+    let key = state.stores.tokens.key(key_id).await?.ok_or_else(|| ApiError::internal("a new key is missing"))?;
+    Ok((StatusCode::CREATED, Json(CreatedKey { secret: issued.secret, key: to_wire(key) })))
+}
+
+/// Revoke a key, and with it the machines that it enrolled: their sockets close at once.
+#[utoipa::path(delete, path = "/keys/{id}", tag = "keys", params(("id" = KeyId, Path)), responses((status = 204)))]
+async fn revoke_key(State(state): State<AppState>, identity: Identity, Path(id): Path<KeyId>) -> Result<StatusCode, ApiError> {
+    let (person, _) = identity.signed_in()?;
+    identity.require(Operation::ManageKeys, identity.relation_to_user(person.user_id))?;
+    let key = state.stores.tokens.key(id).await?;
+    key.filter(|key| key.user_id == person.user_id).ok_or_else(|| ApiError::not_found("key"))?;
+    let audit = identity.audit(&state, "key_revoked", format!("key:{id}"));
+    let revoked = state.stores.tokens.revoke_key(id, &audit).await?;
+    state.end_credentials(&revoked).await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn check(wish: &CreateKey) -> Result<(), ApiError> {
+    let fits = (1..=MAX_NAME).contains(&wish.name.chars().count()) && !wish.name.chars().any(char::is_control);
+    if !fits {
+        return Err(ApiError::invalid(format!("name holds 1 to {MAX_NAME} printable characters")));
+    }
+    if wish.kind == KeyKind::Api && wish.uses.is_some() {
+        return Err(ApiError::invalid("uses is for worker keys: an api key is used as often as its user likes"));
+    }
+    if wish.hours.is_some_and(|hours| !(1..=MAX_HOURS).contains(&hours)) {
+        return Err(ApiError::invalid(format!("hours is 1 to {MAX_HOURS}")));
+    }
+    Ok(())
+}
+
+fn uses(wish: &CreateKey) -> Option<u32> {
+    match wish.kind {
+        KeyKind::Worker => Some(wish.uses.unwrap_or(1)).filter(|uses| *uses > 0),
+        KeyKind::Api => None,
+    }
+}
+
+fn hours(wish: &CreateKey) -> Option<u32> {
+    match wish.kind {
+        KeyKind::Worker => Some(wish.hours.unwrap_or(WORKER_KEY_HOURS)),
+        KeyKind::Api => wish.hours,
+    }
+}
+
+fn purpose(kind: KeyKind) -> Purpose {
+    match kind {
+        KeyKind::Worker => Purpose::WorkerKey,
+        KeyKind::Api => Purpose::ApiKey,
+    }
+}
+
+fn stored_kind(kind: KeyKind) -> StoredKind {
+    match kind {
+        KeyKind::Worker => StoredKind::Worker,
+        KeyKind::Api => StoredKind::Api,
+    }
+}
+
+fn to_wire(key: KeyRecord) -> Key {
+    Key {
+        key_id: key.key_id,
+        kind: match key.kind {
+            StoredKind::Worker => KeyKind::Worker,
+            StoredKind::Api => KeyKind::Api,
+        },
+        name: key.name,
+        uses_left: key.uses_left,
+        created_at: key.created_at,
+        expires_at: key.expires_at,
+        revoked_at: key.revoked_at,
+    }
+}

@@ -1,0 +1,40 @@
+//! The swarm at a glance.
+
+use axum::extract::State;
+use swarm_model::WorkerStatus;
+use swarm_model::rights::{Operation, Relation};
+use swarm_proto::status::{SwarmStatus, count_workers};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::workers::to_wire;
+use crate::auth::Identity;
+use crate::error::ApiError;
+use crate::extract::Json;
+use crate::state::AppState;
+
+/// The routes of this resource.
+pub(crate) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(read_status))
+}
+
+/// Your tasks and the workers that you may see, counted by status.
+#[utoipa::path(get, path = "/status", tag = "swarm", responses((status = 200, body = SwarmStatus)))]
+async fn read_status(State(state): State<AppState>, identity: Identity) -> Result<Json<SwarmStatus>, ApiError> {
+    identity.require(Operation::ReadStatus, Relation::None)?;
+    let person = identity.person()?;
+    let counts = state.stores.tasks.counts(Some(person.user_id)).await?;
+    let sees_all = identity.allows(Operation::ReadWorker, Relation::None);
+    let views = state.stores.workers.workers_for(person.user_id, sees_all).await?;
+    let live = state.dispatcher.live();
+    let workers: Vec<_> = views.into_iter().map(|view| to_wire(view.worker, view.role, live)).collect();
+    let takes_work = workers.iter().filter(|worker| worker.status == WorkerStatus::Online);
+    Ok(Json(SwarmStatus {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: state.started_at,
+        paused: state.dispatcher.is_swarm_paused(),
+        tasks: counts.into_iter().map(|(status, n)| (status.to_string(), n)).collect(),
+        free_slots: takes_work.map(|worker| worker.capabilities.slots.saturating_sub(worker.running)).sum(),
+        workers: count_workers(workers.iter().map(|worker| worker.status)),
+    }))
+}

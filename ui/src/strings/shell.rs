@@ -1,0 +1,119 @@
+//! What frames every page.
+
+use crate::view::words::{counted, spoken};
+
+pub const PRODUCT: &str = "GarageSwarm";
+pub const SKIP: &str = "Skip to the page";
+pub const NAVIGATION: &str = "Pages";
+pub const HOME: &str = "Home";
+pub const TASKS: &str = "Tasks";
+pub const WORKERS: &str = "Workers";
+pub const ACCOUNT: &str = "Account";
+pub const SEARCH: &str = "Search tasks";
+pub const SEARCH_LABEL: &str = "Search tasks, or go to a number";
+pub const CONNECTED: &str = "connected";
+pub const CONNECTING: &str = "connecting";
+pub const RECONNECTING: &str = "reconnecting";
+pub const STRIP: &str = "Workers at a glance";
+pub const THEME: &str = "Colours";
+pub const THEME_SYSTEM: &str = "As the system";
+pub const THEME_DARK: &str = "Dark";
+pub const THEME_LIGHT: &str = "Light";
+pub const PAUSE: &str = "Pause";
+pub const PAUSE_LABEL: &str = "Pause hand-out to all workers";
+pub const RESUME: &str = "Resume";
+pub const PAUSED_BANNER: &str = "Hand-out is paused. What runs goes on; nothing new starts.";
+pub const PAUSE_ASK: &str = "Pause hand-out?";
+pub const PAUSE_ASK_BODY: &str = "What runs goes on. Tasks stay in the queue, and new ones can be submitted; none starts until you resume.";
+pub const BACK: &str = "Back";
+pub const CLOSE: &str = "Close";
+pub const DISMISS: &str = "Dismiss";
+pub const LOADING: &str = "Loading";
+pub const TRY_AGAIN: &str = "Try again";
+pub const SHOW: &str = "Show";
+pub const HIDE: &str = "Hide";
+pub const COPY: &str = "Copy";
+pub const COPIED: &str = "Copied";
+pub const KEEP: &str = "Leave it";
+pub const NO_SUCH_PAGE: &str = "There is no such page";
+pub const NO_SUCH_PAGE_BODY: &str = "The address is wrong, or the page is gone.";
+pub const TO_HOME: &str = "Go to Home";
+
+pub const SIGNED_IN_AS: &str = "Signed in as";
+pub const SIGN_OUT: &str = "Sign out";
+pub const PASSWORD_CHANGE: &str = "Change the password";
+pub const PASSWORD_SET: &str = "Set a password";
+pub const PASSWORD_WHY: &str = "With a password you can sign in from any browser. Every other session of yours ends.";
+pub const PASSWORD_NOW: &str = "Current password";
+pub const PASSWORD_NEW: &str = "New password";
+pub const PASSWORD_RULE: &str = "At least 10 characters.";
+pub const PASSWORD_SAVE: &str = "Save";
+pub const PASSWORD_SAVED: &str = "The password is saved. Every other session has ended.";
+pub const PASSWORD_WRONG: &str = "The current password is not right.";
+
+pub const KEYS: &str = "Keys";
+pub const KEYS_HINT: &str = "Keys work when no field has the focus.";
+pub const KEYS_LIST: [(&str, &str); 12] = [
+    ("/", "Search tasks"),
+    ("N", "New task"),
+    ("G H", "Go to Home"),
+    ("G T", "Go to Tasks"),
+    ("G W", "Go to Workers"),
+    ("J K", "Next row, row before"),
+    ("Enter", "Open the row"),
+    ("C", "Cancel the task on the page"),
+    ("R", "Retry the task on the page"),
+    ("F", "Follow the log, or hold it"),
+    ("E", "Open or fold all calls"),
+    ("?", "These keys"),
+];
+
+pub fn reconnecting(host: &str, next_try: u32, seconds: u64, seen: &str) -> String {
+    format!("Reconnecting to {host}. Try {next_try}, next in {seconds} s. What you see is from {seen}.")
+}
+
+pub fn reconnecting_now(host: &str, next_try: u32, seen: &str) -> String {
+    format!("Reconnecting to {host}. Try {next_try}. What you see is from {seen}.")
+}
+
+pub fn not_loaded(what: &str, why: &str) -> String {
+    format!("{what} did not load: {}", sentence(why))
+}
+
+/// An error as a sentence.
+pub fn sentence(error: &str) -> String {
+    let error = crate::view::words::capital(error.trim());
+    if error.ends_with(['.', '!', '?']) { error } else { format!("{error}.") }
+}
+
+pub fn task_done(number: i64, title: &str) -> String {
+    format!("Task {number} is done: {title}.")
+}
+
+pub fn task_failed(number: i64, title: &str) -> String {
+    format!("Task {number} failed: {title}.")
+}
+
+pub fn task_waits(number: i64, title: &str) -> String {
+    format!("Task {number} waits: {title}.")
+}
+
+pub fn worker_offline(name: &str) -> String {
+    format!("{name} is offline.")
+}
+
+pub fn worker_online(name: &str) -> String {
+    format!("{name} is connected.")
+}
+
+pub fn and_more(n: u64) -> String {
+    format!("{n} more.")
+}
+
+pub fn up_for(span: std::time::Duration) -> String {
+    format!("Running for {}", spoken(span))
+}
+
+pub fn working(n: u64) -> String {
+    counted(n, "worker is working", "workers are working")
+}
