@@ -21,16 +21,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use subtle::ConstantTimeEq as _;
-use swarm_model::{Clock, Timestamp, TokenId, UserId, WorkerId};
+use swarm_model::{Clock, Timestamp, TokenId, UserId};
 use swarm_proto::ErrorCode;
 use swarm_store::people::UserRecord;
-use swarm_store::token::{Credential, CredentialId, KeyKind, KeyRecord, NewToken, Revoked, TokenKind, TokenRecord};
+use swarm_store::token::{Credential, CredentialId, KeyKind, KeyRecord, Revoked, TokenKind, TokenRecord};
 use swarm_store::{PeopleStore, StoreError, Stores, TokenHash, TokenStore};
 
 use crate::config::Listening;
 use crate::error::ApiError;
 use crate::extract::ClientAddress;
-use crate::state::Ids;
 
 use access::AccessTokens;
 use cache::CredentialCache;
@@ -51,7 +50,6 @@ pub struct Auth {
     people: Arc<dyn PeopleStore>,
     tokens: Arc<dyn TokenStore>,
     clock: Arc<dyn Clock>,
-    ids: Arc<Ids>,
     instance: InstanceSecret,
     names: KnownNames,
     limits: Limits,
@@ -63,7 +61,7 @@ pub struct Auth {
 }
 
 impl Auth {
-    pub(crate) fn new(config: &Listening, data_dir: &Path, stores: &Stores, clock: Arc<dyn Clock>, ids: Arc<Ids>) -> std::io::Result<Self> {
+    pub(crate) fn new(config: &Listening, data_dir: &Path, stores: &Stores, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
         Ok(Self {
             people: Arc::clone(&stores.people),
             tokens: Arc::clone(&stores.tokens),
@@ -76,7 +74,6 @@ impl Auth {
             tickets: Tickets::default(),
             setup: Mutex::new(None),
             clock,
-            ids,
         })
     }
 
@@ -183,23 +180,6 @@ impl Auth {
     pub(crate) fn credentials_ended(&self, revoked: &Revoked) {
         self.rights_changed();
         self.revocations.tell(revoked);
-    }
-
-    /// A worker's own credential: the secret, shown once, and what is kept of it.
-    pub(crate) fn new_worker_credential(&self, key: &KeyRecord, worker_id: WorkerId, name: &str) -> (String, NewToken) {
-        let Issued { secret, hash } = secret::issue(Purpose::Worker);
-        let token = NewToken {
-            token_id: self.ids.make(self.clock.now(), TokenId::new),
-            kind: TokenKind::Worker,
-            user_id: key.user_id,
-            worker_id: Some(worker_id),
-            key_id: Some(key.key_id),
-            name: name.to_owned(),
-            hash,
-            scopes: Vec::new(),
-            expires_at: None,
-        };
-        (secret, token)
     }
 
     /// A ticket with which the asker opens one socket, and its end.

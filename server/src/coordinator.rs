@@ -81,8 +81,7 @@ impl Coordinator {
             return Err(StartError::Config(all.join("; ")));
         }
         let metrics = MetricsHandle::of_process()?;
-        let ids = Arc::new(Ids::default());
-        let auth = Auth::new(&config.server, &config.storage.data_dir, &stores, Arc::clone(&clock), Arc::clone(&ids))
+        let auth = Auth::new(&config.server, &config.storage.data_dir, &stores, Arc::clone(&clock))
             .map_err(StartError::DataDir)?;
         let hub = Hub::default();
         let (background, shutdown) = (TaskTracker::new(), CancellationToken::new());
@@ -102,7 +101,7 @@ impl Coordinator {
             started_at: clock.now(),
             config,
             clock,
-            ids,
+            ids: Ids::default(),
             stores,
             auth,
             dispatcher,

@@ -240,3 +240,6 @@ fn with_pause(pauses: Pauses, by_owner: bool, paused: bool) -> Pauses {
 
 /// How many tasks of a person wait, for the limit.
 type WaitingByUser = std::collections::HashMap<UserId, usize>;
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,6 @@ pub mod setup;
 pub mod state;
 pub mod telemetry;
 mod ws;
-mod ws;
 
 pub use config::ServerConfig;
 pub use coordinator::{Coordinator, Deps, StartError, run};

@@ -28,7 +28,7 @@ pub struct Parts {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Where ids come from.
-    pub ids: Arc<Ids>,
+    pub ids: Ids,
     /// Everything that is kept.
     pub stores: Stores,
     /// Who may come in.

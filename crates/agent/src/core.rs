@@ -81,6 +81,9 @@ pub(crate) struct Core {
     refusals: Vec<Refusal>,
     link: Link,
     client: Option<WorkerClient>,
+    /// What the coordinator was told of the owner's pause, and whether it was told of the capabilities.
+    told_paused: bool,
+    told_capabilities: bool,
     /// The coordinator's pause and its order to finish.
     paused: bool,
     draining: bool,
@@ -125,6 +128,8 @@ impl Core {
             refusals: Vec::new(),
             link: Link::Down,
             client: None,
+            told_paused: false,
+            told_capabilities: false,
             paused: false,
             draining: false,
             drain,
@@ -222,7 +227,7 @@ impl Core {
             Inner::Uploaded { attempt, stored } => self.files_stored(attempt, stored),
             Inner::Tools(tools) if tools != self.capabilities.tools => {
                 self.capabilities.tools = tools;
-                self.link.capabilities_changed();
+                self.told_capabilities = false;
             }
             Inner::Tools(_) => {}
         }
@@ -236,7 +241,6 @@ impl Core {
                 let saved = settings.save(self.host.data_dir());
                 if saved.is_ok() {
                     self.settings = settings;
-                    self.link.owner_pause_changed();
                     self.status_due = true;
                 }
                 // A handle that no longer waits has its answer in the status.

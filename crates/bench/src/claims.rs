@@ -1,6 +1,5 @@
 //! One more waiting task, or one more registered worker, must not slow a claim.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -21,17 +20,17 @@ const MANY_TASKS: usize = 100_000;
 const MANY_WORKERS: usize = 10_000;
 const CONNECTED: usize = 1_000;
 
-pub(crate) async fn measure(binary: &Path) -> Result<Vec<Row>> {
+pub(crate) async fn measure() -> Result<Vec<Row>> {
     let mut rows = Vec::new();
 
-    let running = Running::start(binary, None).await?;
+    let running = Running::start(None).await?;
     let machine = worker::enrol(running.coordinator(), running.key(), "claims", 1).await?;
     let few = claims(&running, &machine, 10).await?;
     let many = claims(&running, &machine, MANY_TASKS).await?;
     rows.push(compare("tasks waiting, 10 and 100,000", few, many));
     drop(running);
 
-    let running = Running::start(binary, None).await?;
+    let running = Running::start(None).await?;
     let machine = worker::enrol(running.coordinator(), running.key(), "claims", 1).await?;
     for n in 1..10 {
         worker::enrol(running.coordinator(), running.key(), &format!("registered-{n}"), 1).await?;

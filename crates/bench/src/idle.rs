@@ -9,8 +9,8 @@ use crate::coordinator::{Running, cpu_seconds, memory_mb};
 use crate::sample::Row;
 
 pub(crate) async fn measure(binary: &Path, seconds: u64) -> Result<Vec<Row>> {
-    let running = Running::start(binary, None).await?;
-    let agent = running.start_agent(binary).await?;
+    let running = Running::start(None).await?;
+    let agent = running.start_agent(binary)?;
     // The start is not idleness.
     tokio::time::sleep(Duration::from_secs(5)).await;
     let (coordinator_before, agent_before) = (cpu_seconds(running.pid())?, cpu_seconds(agent.pid())?);

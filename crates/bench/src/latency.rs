@@ -1,6 +1,5 @@
 //! An idle swarm: how long from the submission until the task is at its worker.
 
-use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
@@ -15,8 +14,8 @@ use crate::floor;
 const WARM_UP: usize = 50;
 const ROUNDS: usize = 500;
 
-pub(crate) async fn measure(binary: &Path) -> Result<Vec<Row>> {
-    let running = Running::start(binary, None).await?;
+pub(crate) async fn measure() -> Result<Vec<Row>> {
+    let running = Running::start(None).await?;
     let client = running.client();
     let machine = worker::enrol(running.coordinator(), running.key(), "latency", 4).await?;
     let socket = worker::connect(&machine, 4).await?;

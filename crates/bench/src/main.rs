@@ -44,6 +44,12 @@ struct Args {
     /// Seconds of watching an idle swarm.
     #[arg(long, default_value_t = 20)]
     idle_seconds: u64,
+    /// Be the coordinator under measurement, with its data in this folder.
+    #[arg(long, hide = true)]
+    serve: Option<PathBuf>,
+    /// The database of that coordinator.
+    #[arg(long, hide = true, requires = "serve")]
+    database: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -57,6 +63,9 @@ enum Part {
 #[tokio::main]
 async fn main() -> Result<()> {
     let args = Args::parse();
+    if let Some(folder) = &args.serve {
+        return coordinator::serve(folder, args.database.as_deref()).await;
+    }
     let binary = match &args.binary {
         Some(binary) => binary.clone(),
         None => std::env::current_exe()?.with_file_name(format!("garageswarm{}", std::env::consts::EXE_SUFFIX)),
@@ -64,17 +73,17 @@ async fn main() -> Result<()> {
     let wanted = |part| args.parts.is_empty() || args.parts.contains(&part);
     let mut rows = Vec::new();
     if wanted(Part::Latency) {
-        rows.extend(latency::measure(&binary).await?);
+        rows.extend(latency::measure().await?);
     }
     if wanted(Part::Throughput) {
         let load = throughput::Load { tasks: args.tasks, batch: args.batch, clients: args.clients };
-        rows.extend(throughput::measure(&binary, None, load).await?);
+        rows.extend(throughput::measure(None, load).await?);
         if let Some(url) = &args.postgres {
-            rows.extend(throughput::measure(&binary, Some(url), load).await?);
+            rows.extend(throughput::measure(Some(url), load).await?);
         }
     }
     if wanted(Part::Claims) {
-        rows.extend(claims::measure(&binary).await?);
+        rows.extend(claims::measure().await?);
     }
     if wanted(Part::Idle) {
         rows.extend(idle::measure(&binary, args.idle_seconds).await?);
@@ -86,7 +95,7 @@ async fn main() -> Result<()> {
 fn print(rows: &[Row]) {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_header(["measured", "value", "floor of this run", "aim", ""]);
+    table.load_style(UTF8_FULL_CONDENSED).set_header(["measured", "value", "floor of this run", "aim", ""]);
     for row in rows {
         table.add_row([row.name.as_str(), &row.value, &row.floor, &row.aim, if row.is_met { "met" } else { "MISSED" }]);
     }

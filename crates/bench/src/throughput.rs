@@ -1,6 +1,5 @@
 //! A busy swarm: tasks submitted in batches, done at once, every result stored.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -23,8 +22,8 @@ pub(crate) struct Load {
 /// Slots of the one worker; as many tasks are on their way at once.
 const SLOTS: u32 = 4_000;
 
-pub(crate) async fn measure(binary: &Path, database: Option<&str>, load: Load) -> Result<Vec<Row>> {
-    let running = Running::start(binary, database).await?;
+pub(crate) async fn measure(database: Option<&str>, load: Load) -> Result<Vec<Row>> {
+    let running = Running::start(database).await?;
     let machine = worker::enrol(running.coordinator(), running.key(), "throughput", SLOTS).await?;
     let socket = worker::connect(&machine, SLOTS).await?;
     let (heard, listen) = mpsc::channel(1024);
@@ -36,13 +35,13 @@ pub(crate) async fn measure(binary: &Path, database: Option<&str>, load: Load) -
     drop(listen);
     working.await??;
     let rate = load.tasks as f64 / span.as_secs_f64();
-    let (store, least, aim) = if database.is_some() { ("PostgreSQL", 0.0, 20_000) } else { ("SQLite", 20_000.0, 38_000) };
+    let (store, least, aim) = if database.is_some() { ("PostgreSQL", 20_000, "20,000 aimed for") } else { ("SQLite", 20_000, "20,000 at least, 38,000 aimed for") };
     Ok(vec![Row {
         name: format!("{} tasks through, {store}, batches of {}", load.tasks, load.batch),
         value: format!("{rate:.0} tasks/s"),
         floor: String::new(),
-        aim: format!("{least:.0} at least, {aim} aimed for"),
-        is_met: rate >= least.max(if database.is_some() { f64::from(aim) } else { 0.0 }),
+        aim: aim.to_owned(),
+        is_met: rate >= f64::from(least),
     }])
 }
 

@@ -14,6 +14,7 @@ pub(crate) mod up;
 pub(crate) mod worker;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -24,13 +25,13 @@ use crate::failure::Failure;
 /// Carries out one command.
 pub(crate) fn run(command: Command, context: &Context) -> Result<(), Failure> {
     match command {
-        Command::Up(args) => hosting()?.block_on(up::run(args, context)),
-        Command::Serve(args) => hosting()?.block_on(serve::run(args, context)),
-        Command::Worker(worker::WorkerCommand::Run(args)) => hosting()?.block_on(worker::run::run(args, context)),
+        Command::Up(args) => host(up::run(args, context)),
+        Command::Serve(args) => host(serve::run(args, context)),
+        Command::Worker(worker::WorkerCommand::Run(args)) => host(worker::run::run(args, context)),
         Command::Config(command) => config::run(command, context),
         Command::Completions(args) => completions::run(args, context),
         Command::Guard => guard(),
-        Command::Worker(command) => asking()?.block_on(worker::run(command, context)),
+        Command::Worker(worker::WorkerCommand::Steer(command)) => asking()?.block_on(worker::steer(command, context)),
         Command::Task(command) => asking()?.block_on(task::run(command, context)),
         Command::Key(command) => asking()?.block_on(key::run(command, context)),
         Command::Login(args) => asking()?.block_on(account::login(args, context)),
@@ -49,9 +50,13 @@ fn asking() -> Result<Runtime, Failure> {
     Ok(Builder::new_current_thread().enable_all().build()?)
 }
 
-/// A runtime for a process that lives long: few threads, for it must be small when idle.
-fn hosting() -> Result<Runtime, Failure> {
-    Ok(Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+/// Lives as long as the work does, on few threads, for it must be small when idle. What still blocks a thread
+/// at the end is given a moment, so that a second Ctrl-C ends the process.
+fn host(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    done
 }
 
 /// `main` starts the guard before the words are read; it comes here only with an option before its name.

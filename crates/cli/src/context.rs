@@ -66,10 +66,12 @@ impl Context {
         }
         let sign_ins = self.sign_ins()?;
         if sign_ins.latest().is_none() && self.named.is_none() {
-            return Err(Failure::new(Exit::NoAccess, "you are not signed in to any coordinator")
-                .advise("start one here with `garageswarm up`, or sign in with `garageswarm login --coordinator URL`"));
+            return Err(Failure::new(Exit::NoAccess, "you are not signed in to any coordinator").advise(
+                "start one here with `garageswarm up`, or sign in with `garageswarm login --coordinator URL`",
+            ));
         }
-        let sign_in = sign_ins.at(coordinator.address()).ok_or_else(|| Failure::not_signed_in(coordinator.address()))?;
+        let sign_in =
+            sign_ins.at(coordinator.address()).ok_or_else(|| Failure::not_signed_in(coordinator.address()))?;
         let token = sign_ins.token(sign_in)?.ok_or_else(|| Failure::not_signed_in(coordinator.address()))?;
         Ok(coordinator.signed_in(token))
     }

@@ -55,6 +55,16 @@ impl Failure {
         self
     }
 
+    /// What is wrong.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// What to do.
+    pub(crate) fn advice(&self) -> Option<&str> {
+        self.advice.as_deref()
+    }
+
     /// Nothing needs to be said: it has been said already, or nobody reads any more.
     pub(crate) fn silent(exit: Exit) -> Self {
         Self::new(exit, "")
@@ -98,7 +108,9 @@ impl From<ClientError> for Failure {
         match &error {
             ClientError::Api(problem) => {
                 let exit = match problem.code {
-                    ErrorCode::Unauthenticated | ErrorCode::WrongPassword | ErrorCode::SpentCredential => Exit::NoAccess,
+                    ErrorCode::Unauthenticated | ErrorCode::WrongPassword | ErrorCode::SpentCredential => {
+                        Exit::NoAccess
+                    }
                     ErrorCode::InvalidRequest => Exit::Usage,
                     _ if problem.status >= 500 => Exit::Fault,
                     _ => Exit::Refused,
@@ -106,12 +118,16 @@ impl From<ClientError> for Failure {
                 let failure = Self::new(exit, problem.detail.clone());
                 match (problem.code, &problem.request_id) {
                     (ErrorCode::Unauthenticated, _) => failure.advise("sign in with `garageswarm login`"),
-                    (_, Some(id)) if problem.status >= 500 => failure.advise(format!("request {id} in the coordinator's log says more")),
+                    (_, Some(id)) if problem.status >= 500 => {
+                        failure.advise(format!("request {id} in the coordinator's log says more"))
+                    }
                     _ => failure,
                 }
             }
             // The cause of these is the system's word for the same; the message says what to do.
-            ClientError::Unreachable { .. } | ClientError::Timeout { .. } => Self::new(Exit::NoAccess, error.to_string()),
+            ClientError::Unreachable { .. } | ClientError::Timeout { .. } => {
+                Self::new(Exit::NoAccess, error.to_string())
+            }
             _ if error.is_unreachable() => Self::new(Exit::NoAccess, with_causes(&error)),
             _ => Self::fault(error),
         }

@@ -7,8 +7,8 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use anstyle::Style;
-use rand::RngExt as _;
-use swarm_client::{Client, ClientError};
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use swarm_client::Client;
 use swarm_model::log::{LogEntry, LogStream};
 use swarm_model::{TaskId, TaskStatus};
 use swarm_proto::ErrorCode;
@@ -20,8 +20,8 @@ use crate::readable::{ACTIVE, DIM, WARN, plain};
 
 /// How long one request waits for news.
 const WAIT: Duration = Duration::from_secs(25);
-/// The first and the longest pause before another try.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+/// The longest pause before another try.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// A reader of one task's log.
 #[derive(Debug)]
@@ -55,7 +55,10 @@ impl<'a> Follower<'a> {
     }
 
     /// Shows every entry that is there now.
-    pub(crate) async fn so_far(mut self, mut seen: impl FnMut(&LogEntry) -> Result<(), Failure>) -> Result<(), Failure> {
+    pub(crate) async fn so_far(
+        mut self,
+        mut seen: impl FnMut(&LogEntry) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         loop {
             let page = self.next_page(Duration::ZERO).await?;
             if page.entries.is_empty() {
@@ -69,13 +72,12 @@ impl<'a> Follower<'a> {
 
     /// The next page, however long the coordinator is away.
     async fn next_page(&mut self, wait: Duration) -> Result<LogPage, Failure> {
-        let mut pause = PAUSES.0;
-        let mut is_away = false;
+        let mut away = None;
         loop {
             let query = ReadLog { after: self.after, limit: None, wait_ms: wait.as_millis() as u64 };
             match self.client.task_log(self.task_id, &query).await {
                 Ok(page) => {
-                    if is_away {
+                    if away.is_some() {
                         self.output.remark("connected again");
                     }
                     // Entries that were seen are never shown again, whatever the answer holds.
@@ -86,14 +88,12 @@ impl<'a> Follower<'a> {
                 Err(error) if error.code() == Some(ErrorCode::Gone) => {
                     return Err(Failure::from(error).advise("the log from there on is no longer kept"));
                 }
-                Err(error) if is_passing(&error) => {
-                    if !is_away {
-                        is_away = true;
+                Err(error) if error.is_transient() => {
+                    let pauses = away.get_or_insert_with(|| {
                         self.output.remark(&format!("{error}; reconnecting"));
-                    }
-                    let jitter = rand::rng().random_range(0.75..1.25);
-                    tokio::time::sleep(pause.mul_f64(jitter)).await;
-                    pause = (pause * 2).min(PAUSES.1);
+                        pauses()
+                    });
+                    tokio::time::sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -101,9 +101,10 @@ impl<'a> Follower<'a> {
     }
 }
 
-/// Whether it is worth waiting: also for a coordinator that is starting and answers nonsense for a moment.
-fn is_passing(error: &ClientError) -> bool {
-    error.is_transient()
+/// Growing pauses without an end.
+fn pauses() -> impl Iterator<Item = Duration> {
+    let growing = ExponentialBuilder::new().with_min_delay(Duration::from_millis(200)).with_max_delay(LONGEST_PAUSE);
+    growing.without_max_times().with_jitter().build()
 }
 
 /// Prints entries as a person reads them: what the task says on standard output, everything about it on
@@ -140,7 +141,12 @@ impl Printer {
         Ok(stdout.flush()?)
     }
 
-    fn write(&mut self, entry: &LogEntry, stdout: &mut impl std::io::Write, stderr: &mut impl std::io::Write) -> std::io::Result<()> {
+    fn write(
+        &mut self,
+        entry: &LogEntry,
+        stdout: &mut impl std::io::Write,
+        stderr: &mut impl std::io::Write,
+    ) -> std::io::Result<()> {
         if entry.attempt != self.attempt {
             self.end_lines(stdout, stderr)?;
             if self.attempt != 0 {

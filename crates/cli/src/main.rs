@@ -11,6 +11,7 @@ mod config;
 mod context;
 mod failure;
 mod follow;
+mod hosting;
 mod interrupt;
 mod output;
 mod places;

@@ -30,7 +30,8 @@ impl Output {
 
     /// Prints an object: as JSON, or as `words` says.
     pub(crate) fn object<T: Serialize>(self, object: &T, words: impl FnOnce(&T) -> String) -> Result<(), Failure> {
-        let text = if self.json { serde_json::to_string_pretty(object).map_err(Failure::fault)? } else { words(object) };
+        let text =
+            if self.json { serde_json::to_string_pretty(object).map_err(Failure::fault)? } else { words(object) };
         self.text(&text)
     }
 

@@ -19,8 +19,10 @@ impl Places {
     pub(crate) fn find() -> Result<Self, Failure> {
         let named = |variable| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
         let system = ProjectDirs::from("", "", "garageswarm");
-        let config_dir = named("GARAGESWARM_CONFIG_DIR").or_else(|| system.as_ref().map(|dirs| dirs.config_dir().to_owned()));
-        let data_dir = named("GARAGESWARM_DATA_DIR").or_else(|| system.as_ref().map(|dirs| dirs.data_local_dir().to_owned()));
+        let config_dir =
+            named("GARAGESWARM_CONFIG_DIR").or_else(|| system.as_ref().map(|dirs| dirs.config_dir().to_owned()));
+        let data_dir =
+            named("GARAGESWARM_DATA_DIR").or_else(|| system.as_ref().map(|dirs| dirs.data_local_dir().to_owned()));
         match (config_dir, data_dir) {
             (Some(config_dir), Some(default_data_dir)) => Ok(Self { config_dir, default_data_dir }),
             _ => Err(Failure::new(Exit::Fault, "this account has no home folder")

@@ -18,11 +18,8 @@ pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const NORMAL: Style = Style::new();
 
 /// The colours of `--help`.
-pub(crate) const STYLES: clap::builder::Styles = clap::builder::Styles::styled()
-    .header(BOLD)
-    .usage(BOLD)
-    .literal(AnsiColor::Cyan.on_default())
-    .placeholder(DIM);
+pub(crate) const STYLES: clap::builder::Styles =
+    clap::builder::Styles::styled().header(BOLD).usage(BOLD).literal(AnsiColor::Cyan.on_default()).placeholder(DIM);
 
 /// What the exit codes mean, for the end of `--help`.
 pub(crate) fn exit_codes() -> String {

@@ -96,8 +96,11 @@ impl SignIns {
         match &sign_in.token {
             Kept::File { token } => Ok(Some(token.clone())),
             Kept::Keychain => self.vault.get(&sign_in.name_in_keychain()).map_err(|error| {
-                Failure::new(Exit::NoAccess, format!("your sign-in to {} is in the keychain: {}", sign_in.coordinator, with_causes(&error)))
-                    .advise("unlock the keychain, or sign in again with `garageswarm login`")
+                Failure::new(
+                    Exit::NoAccess,
+                    format!("your sign-in to {} is in the keychain: {}", sign_in.coordinator, with_causes(&error)),
+                )
+                .advise("unlock the keychain, or sign in again with `garageswarm login`")
             }),
         }
     }
@@ -214,7 +217,8 @@ mod tests {
     #[test]
     fn the_latest_one_comes_first_and_replaces_its_predecessor() {
         let folder = tempfile::tempdir().unwrap();
-        let (one, two): (Address, Address) = ("http://127.0.0.1:1".parse().unwrap(), "https://two.example".parse().unwrap());
+        let (one, two): (Address, Address) =
+            ("http://127.0.0.1:1".parse().unwrap(), "https://two.example".parse().unwrap());
         let mut known = sign_ins(folder.path());
         known.keep(&one, None, "ada", "first").unwrap();
         known.keep(&two, None, "ada", "second").unwrap();
@@ -229,7 +233,8 @@ mod tests {
     #[test]
     fn the_coordinator_of_up_is_known_by_its_folder() {
         let folder = tempfile::tempdir().unwrap();
-        let (before, after): (Address, Address) = ("http://127.0.0.1:1".parse().unwrap(), "http://127.0.0.1:2".parse().unwrap());
+        let (before, after): (Address, Address) =
+            ("http://127.0.0.1:1".parse().unwrap(), "http://127.0.0.1:2".parse().unwrap());
         let mut known = sign_ins(folder.path());
         known.keep(&before, Some(Path::new("/data")), "ada", "token").unwrap();
         known.keep(&before, None, "ada", "of another coordinator").unwrap();

@@ -8,10 +8,13 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use swarm_model::change::{
-    AttemptStatus, Changes, EventKind, EventRecord, InsertTask, OpenAttempt, TaskHead, TaskRow, UpdateAttempt, UpdateTask,
+    AttemptStatus, Changes, EventKind, EventRecord, InsertTask, OpenAttempt, TaskHead, TaskRow, UpdateAttempt,
+    UpdateTask,
 };
 use swarm_model::task::{Limits, OnLoss, Priority, Queue, Requirements, RetryPolicy, TaskInput, TaskSpec};
-use swarm_model::{Clock as _, EventId, TaskId, TaskNumber, TaskStatus, Timestamp, UserId, WorkerId, time::SystemClock};
+use swarm_model::{
+    Clock as _, EventId, TaskId, TaskNumber, TaskStatus, Timestamp, UserId, WorkerId, time::SystemClock,
+};
 use swarm_store::{DatabaseUrl, Holder, OpenOptions, Stores};
 
 struct Maker {
@@ -31,7 +34,8 @@ async fn main() -> anyhow::Result<()> {
     let tasks: i64 = args.next().unwrap_or_else(|| "50000".to_owned()).parse()?;
     let batch: i64 = args.next().unwrap_or_else(|| "250".to_owned()).parse()?;
 
-    let stores = Stores::open(&url, &OpenOptions::new(Holder::this_process("here", ""), folder.path().join("blobs"))).await?;
+    let stores =
+        Stores::open(&url, &OpenOptions::new(Holder::this_process("here", ""), folder.path().join("blobs"))).await?;
     let counters = stores.tasks.counters().await?;
     let mut maker = Maker {
         user: UserId::generate(&SystemClock),

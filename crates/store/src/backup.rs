@@ -65,7 +65,8 @@ pub async fn backup(data_dir: &Path, target: &Path, now: Timestamp) -> Result<Ma
     let found = inspect_database(&copy).await?;
     let mut blobs = Vec::new();
     for hash in found.hashes.into_iter().filter(|hash| is_hash(hash)) {
-        match copy_file(&blob_path(&data_dir.join(BLOBS_DIR), &hash), &blob_path(&target.join(BLOBS_DIR), &hash)).await {
+        match copy_file(&blob_path(&data_dir.join(BLOBS_DIR), &hash), &blob_path(&target.join(BLOBS_DIR), &hash)).await
+        {
             Ok(stored) if stored.hash == hash => blobs.push(stored),
             Ok(stored) => return Err(StoreError::WrongContent { expected: hash, found: stored.hash }),
             // A task that was deleted after the copy of the database took its contents with it.
@@ -134,7 +135,8 @@ pub async fn restore(source: &Path, data_dir: &Path, force: bool, holder: &Holde
     copy_file(&source.join(DATABASE_FILE), &beside).await?;
     inspect_database(&beside).await?;
     for blob in &manifest.blobs {
-        copy_file(&blob_path(&source.join(BLOBS_DIR), &blob.hash), &blob_path(&data_dir.join(BLOBS_DIR), &blob.hash)).await?;
+        copy_file(&blob_path(&source.join(BLOBS_DIR), &blob.hash), &blob_path(&data_dir.join(BLOBS_DIR), &blob.hash))
+            .await?;
     }
     if had_database {
         // The log belongs to the old database and would be applied to the new one.

@@ -128,7 +128,12 @@ impl Blobs {
         Ok(swept)
     }
 
-    async fn remove_older(&self, path: &Path, before: std::time::SystemTime, swept: &mut SweptBlobs) -> Result<(), StoreError> {
+    async fn remove_older(
+        &self,
+        path: &Path,
+        before: std::time::SystemTime,
+        swept: &mut SweptBlobs,
+    ) -> Result<(), StoreError> {
         let _naming = self.folder.naming.lock().await;
         let metadata = fs::metadata(path).await?;
         if metadata.modified()? < before {

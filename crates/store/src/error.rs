@@ -157,7 +157,12 @@ impl StoreError {
         Self::NotFound { entity }
     }
 
-    pub(crate) fn corrupt(table: &'static str, column: &'static str, row: impl ToString, source: impl Into<Cause>) -> Self {
+    pub(crate) fn corrupt(
+        table: &'static str,
+        column: &'static str,
+        row: impl ToString,
+        source: impl Into<Cause>,
+    ) -> Self {
         Self::Corrupt { table, column, row: row.to_string(), source: source.into() }
     }
 }
@@ -183,7 +188,9 @@ fn outage(error: &sqlx::Error) -> Outage {
         sqlx::Error::Database(database) => database.code().map_or(Outage::Fault, |code| outage_of_code(&code)),
         sqlx::Error::PoolTimedOut => Outage::Busy,
         sqlx::Error::Io(io) if io.kind() == std::io::ErrorKind::StorageFull => Outage::Full,
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Outage::Offline,
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+            Outage::Offline
+        }
         _ => Outage::Fault,
     }
 }
@@ -194,7 +201,13 @@ fn outage_of_code(code: &str) -> Outage {
         "53100" => Outage::Full,
         "55P03" | "40001" | "40P01" | "57014" => Outage::Busy,
         "57P01" | "57P02" | "57P03" | "53300" => Outage::Offline,
-        _ if code.len() == 5 => if code.starts_with("08") { Outage::Offline } else { Outage::Fault },
+        _ if code.len() == 5 => {
+            if code.starts_with("08") {
+                Outage::Offline
+            } else {
+                Outage::Fault
+            }
+        }
         _ => match code.parse::<i32>().map(|extended| extended & 0xff) {
             Ok(13) => Outage::Full,
             Ok(5 | 6) => Outage::Busy,

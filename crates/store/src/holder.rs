@@ -49,11 +49,14 @@ pub(crate) struct DatabaseLock {
 impl DatabaseLock {
     /// Takes the lock of the database at `database`, or says who has it.
     pub(crate) fn take(database: &Path, holder: &Holder) -> Result<Self, StoreError> {
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(lock_path(database))?;
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(lock_path(database))?;
         match file.try_lock() {
             Ok(()) => {}
             // Where a lock also forbids to read, the holder stays unnamed.
-            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked { holder: read_holder(&mut file).unwrap_or_default() }),
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::Locked { holder: read_holder(&mut file).unwrap_or_default() });
+            }
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
         let text = serde_json::to_vec(holder).map_err(|error| StoreError::Encode(error.into()))?;

@@ -103,7 +103,12 @@ impl TaskStore for MemoryStore {
         Ok(LogPage { entries, last_seq, oldest_seq })
     }
 
-    async fn events_after(&self, after: EventId, scope: &EventScope, limit: usize) -> Result<Vec<EventRecord>, StoreError> {
+    async fn events_after(
+        &self,
+        after: EventId,
+        scope: &EventScope,
+        limit: usize,
+    ) -> Result<Vec<EventRecord>, StoreError> {
         let visible = |event: &&EventRecord| match scope {
             EventScope::All => true,
             EventScope::Of { user, workers } => {
@@ -149,7 +154,13 @@ impl TaskStore for MemoryStore {
                 number: *number,
                 row: task.row.clone(),
                 attempts: state.attempts_of(*number).map(|attempt| attempt.status).collect(),
-                log_batches: state.logs.get(number).into_iter().flatten().map(|log| (log.first_seq, log.last_seq())).collect(),
+                log_batches: state
+                    .logs
+                    .get(number)
+                    .into_iter()
+                    .flatten()
+                    .map(|log| (log.first_seq, log.last_seq()))
+                    .collect(),
             })
             .collect())
     }

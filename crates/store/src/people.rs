@@ -20,7 +20,12 @@ pub trait PeopleStore: Send + Sync + std::fmt::Debug {
     async fn create_first_user(&self, user: &NewUser, audit: &AuditEntry) -> Result<(), StoreError>;
 
     /// Makes a user. With an invitation, uses it in the same transaction and gives the role that it names.
-    async fn create_user(&self, user: &NewUser, invitation: Option<&TokenHash>, audit: &AuditEntry) -> Result<(), StoreError>;
+    async fn create_user(
+        &self,
+        user: &NewUser,
+        invitation: Option<&TokenHash>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError>;
 
     /// One user.
     async fn user(&self, user: UserId) -> Result<Option<UserRecord>, StoreError>;
@@ -57,7 +62,12 @@ pub trait PeopleStore: Send + Sync + std::fmt::Debug {
     async fn settings(&self) -> Result<BTreeMap<String, serde_json::Value>, StoreError>;
 
     /// Sets a setting, or with `None` forgets it.
-    async fn set_setting(&self, name: &str, value: Option<&serde_json::Value>, audit: &AuditEntry) -> Result<(), StoreError>;
+    async fn set_setting(
+        &self,
+        name: &str,
+        value: Option<&serde_json::Value>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError>;
 }
 
 /// A user to make.
@@ -156,14 +166,28 @@ fn secrecy(password_hash: Option<&String>) -> &'static str {
 
 impl std::fmt::Debug for NewUser {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "NewUser({}, {}, {:?}, {})", self.user_id, self.username, self.role, secrecy(self.password_hash.as_ref()))
+        write!(
+            f,
+            "NewUser({}, {}, {:?}, {})",
+            self.user_id,
+            self.username,
+            self.role,
+            secrecy(self.password_hash.as_ref())
+        )
     }
 }
 
 impl std::fmt::Debug for UserRecord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let active = if self.is_active { "active" } else { "inactive" };
-        write!(f, "UserRecord({}, {}, {:?}, {active}, {})", self.user_id, self.username, self.role, secrecy(self.password_hash.as_ref()))
+        write!(
+            f,
+            "UserRecord({}, {}, {:?}, {active}, {})",
+            self.user_id,
+            self.username,
+            self.role,
+            secrecy(self.password_hash.as_ref())
+        )
     }
 }
 

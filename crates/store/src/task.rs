@@ -44,7 +44,12 @@ pub trait TaskStore: Send + Sync + std::fmt::Debug {
     async fn log(&self, number: TaskNumber, after_seq: u64, limit: usize) -> Result<LogPage, StoreError>;
 
     /// Events after `after` that `scope` may see, in their order.
-    async fn events_after(&self, after: EventId, scope: &EventScope, limit: usize) -> Result<Vec<EventRecord>, StoreError>;
+    async fn events_after(
+        &self,
+        after: EventId,
+        scope: &EventScope,
+        limit: usize,
+    ) -> Result<Vec<EventRecord>, StoreError>;
 
     /// The oldest event that retention has left.
     async fn oldest_event(&self) -> Result<Option<EventId>, StoreError>;

@@ -4,7 +4,7 @@ mod faults;
 mod postgres;
 mod schema;
 mod sqlite;
-mod story;
+pub(crate) mod story;
 mod suite;
 
 mod in_memory {
@@ -13,8 +13,8 @@ mod in_memory {
     use super::suite::TasksOnly;
     use crate::memory::MemoryStore;
 
-    async fn open() -> Option<TasksOnly> {
-        Some(TasksOnly { tasks: Arc::new(MemoryStore::new()) })
+    fn open() -> std::future::Ready<Option<TasksOnly>> {
+        std::future::ready(Some(TasksOnly { tasks: Arc::new(MemoryStore::new()) }))
     }
 
     super::suite::task_store_suite!(super::open);

@@ -33,13 +33,23 @@ pub trait TokenStore: Send + Sync + std::fmt::Debug {
     async fn rotate(&self, rotation: &Rotate, reuse: &AuditEntry) -> Result<Rotation, StoreError>;
 
     /// Exchanges a sign-in link for a session, once. [`crate::Conflict::LinkSpent`] if it cannot be used.
-    async fn exchange_link(&self, link: &TokenHash, session: &LinkedSession, audit: &AuditEntry) -> Result<TokenRecord, StoreError>;
+    async fn exchange_link(
+        &self,
+        link: &TokenHash,
+        session: &LinkedSession,
+        audit: &AuditEntry,
+    ) -> Result<TokenRecord, StoreError>;
 
     /// Ends a token.
     async fn revoke_token(&self, token: TokenId, audit: &AuditEntry) -> Result<Revoked, StoreError>;
 
     /// Ends a user's sessions and command-line tokens, but for `keep`.
-    async fn revoke_sessions(&self, user: UserId, keep: Option<TokenId>, audit: &AuditEntry) -> Result<Revoked, StoreError>;
+    async fn revoke_sessions(
+        &self,
+        user: UserId,
+        keep: Option<TokenId>,
+        audit: &AuditEntry,
+    ) -> Result<Revoked, StoreError>;
 
     /// Keeps a new key.
     async fn create_key(&self, key: &NewKey, audit: &AuditEntry) -> Result<(), StoreError>;

@@ -32,7 +32,11 @@ impl FromStr for DatabaseUrl {
         if let Some(rest) = text.strip_prefix("sqlite:") {
             let path = rest.strip_prefix("//").unwrap_or(rest);
             // An in-memory database would lose acknowledged work, and its readers would see another one.
-            return if path.is_empty() || path == ":memory:" { Err(ParseDatabaseUrlError) } else { Ok(Self::Sqlite(path.into())) };
+            return if path.is_empty() || path == ":memory:" {
+                Err(ParseDatabaseUrlError)
+            } else {
+                Ok(Self::Sqlite(path.into()))
+            };
         }
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             return Ok(Self::Postgres(text.to_owned()));
@@ -73,7 +77,9 @@ mod tests {
 
     #[test]
     fn the_scheme_chooses() {
-        for (text, path) in [("sqlite:swarm.db", "swarm.db"), ("sqlite:///var/x.db", "/var/x.db"), ("sqlite:/var/x.db", "/var/x.db")] {
+        for (text, path) in
+            [("sqlite:swarm.db", "swarm.db"), ("sqlite:///var/x.db", "/var/x.db"), ("sqlite:/var/x.db", "/var/x.db")]
+        {
             assert_eq!(text.parse(), Ok(DatabaseUrl::Sqlite(path.into())), "{text}");
         }
         for bad in ["", "swarm.db", "sqlite:", "sqlite::memory:", "mysql://x"] {

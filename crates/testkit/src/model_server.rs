@@ -4,6 +4,7 @@
 //! answer goes on when the test releases it, and whoever waits for something waits on a state. Every request
 //! is recorded. Dropping the server closes its connections.
 
+// Paths, because the tests of `swarm-tools` include this file without the rest of the testkit.
 #[path = "model_server/anthropic.rs"]
 mod anthropic;
 #[path = "model_server/ollama.rs"]

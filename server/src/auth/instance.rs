@@ -15,7 +15,7 @@ const FILE: &str = "instance.key";
 
 /// The secret of this instance.
 #[derive(Clone)]
-pub struct InstanceSecret([u8; 32]);
+pub(super) struct InstanceSecret([u8; 32]);
 
 impl fmt::Debug for InstanceSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -25,7 +25,7 @@ impl fmt::Debug for InstanceSecret {
 
 impl InstanceSecret {
     /// Reads the secret in the data folder, or draws one on the first start.
-    pub fn load(data_dir: &Path) -> io::Result<Self> {
+    pub(super) fn load(data_dir: &Path) -> io::Result<Self> {
         let path = data_dir.join(FILE);
         match fs::read_to_string(&path) {
             Ok(text) => blake3::Hash::from_hex(text.trim())

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use swarm_model::worker::LeaseTerms;
+use swarm_model::worker::{LeaseTerms, RefusalReason};
 use swarm_proto::worker::{AttemptResult, Hello, LogBatch, PROTOCOL, Progress, Refusal, Report, ToCoordinator};
-use swarm_model::worker::RefusalReason;
 use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::time::Instant;
 
@@ -40,9 +39,7 @@ pub(super) struct Session {
     heard_at: Instant,
     /// Whether this coordinator answers heartbeats, so that its silence means something.
     answers_heartbeats: bool,
-    owner_pause_due: bool,
     drain_due: bool,
-    capabilities_due: bool,
 }
 
 /// How long the answer to hello may take.
@@ -65,9 +62,7 @@ impl Link {
             awaits_since: None,
             heard_at: now,
             answers_heartbeats: false,
-            owner_pause_due: false,
             drain_due: drains,
-            capabilities_due: false,
         }));
     }
 
@@ -79,18 +74,6 @@ impl Link {
         match self {
             Self::Up(session) => Some(session),
             Self::Down | Self::Greeting { .. } => None,
-        }
-    }
-
-    pub(super) fn owner_pause_changed(&mut self) {
-        if let Some(session) = self.session() {
-            session.owner_pause_due = true;
-        }
-    }
-
-    pub(super) fn capabilities_changed(&mut self) {
-        if let Some(session) = self.session() {
-            session.capabilities_due = true;
         }
     }
 
@@ -172,9 +155,9 @@ impl Core {
             Link::Down => false,
             Link::Greeting { said, .. } => !said,
             Link::Up(session) => {
-                session.owner_pause_due
-                    || session.drain_due
-                    || session.capabilities_due
+                session.drain_due
+                    || self.told_paused != self.settings.paused
+                    || !self.told_capabilities
                     || now >= session.heartbeat_at
                     || self.report_is_due(session, now)
             }
@@ -201,13 +184,14 @@ impl Core {
         }
         let Link::Up(session) = &mut self.link else { return None };
         let now = Instant::now();
-        if std::mem::take(&mut session.owner_pause_due) {
-            return Some(if self.settings.paused { ToCoordinator::Pause } else { ToCoordinator::Resume });
+        if self.told_paused != self.settings.paused {
+            self.told_paused = self.settings.paused;
+            return Some(if self.told_paused { ToCoordinator::Pause } else { ToCoordinator::Resume });
         }
         if std::mem::take(&mut session.drain_due) {
             return Some(ToCoordinator::Drain);
         }
-        if std::mem::take(&mut session.capabilities_due) {
+        if !std::mem::replace(&mut self.told_capabilities, true) {
             return Some(ToCoordinator::Capabilities(self.capabilities.clone()));
         }
         if now >= session.heartbeat_at {
@@ -224,7 +208,8 @@ impl Core {
         (report != Report::default()).then_some(ToCoordinator::Report(report))
     }
 
-    fn hello(&self) -> Hello {
+    fn hello(&mut self) -> Hello {
+        (self.told_paused, self.told_capabilities) = (self.settings.paused, true);
         Hello {
             protocol: PROTOCOL,
             boot_id: self.boot_id,

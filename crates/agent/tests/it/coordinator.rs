@@ -71,10 +71,14 @@ impl Coordinator {
 
     /// The next connection of a worker, after its greeting.
     pub(crate) async fn session(&mut self, logs: &[(AttemptRef, u64)]) -> (Session, Hello) {
-        let mut session = self.connection().await;
-        let hello = session.hello().await;
-        session.welcome(logs).await;
-        (session, hello)
+        loop {
+            let mut session = self.connection().await;
+            // A worker that has stopped since may have left a connection behind.
+            if let Some(ToCoordinator::Hello(hello)) = within(session.try_next()).await {
+                session.welcome(logs).await;
+                return (session, hello);
+            }
+        }
     }
 }
 
@@ -197,13 +201,16 @@ impl Session {
 
     /// The next report; heartbeats in between are passed over.
     pub(crate) async fn report(&mut self) -> Report {
-        loop {
-            match self.next().await {
-                ToCoordinator::Report(report) => return report,
-                ToCoordinator::Heartbeat { .. } => {}
-                other => panic!("a report is due, not {other:?}"),
+        within(async {
+            loop {
+                match self.next().await {
+                    ToCoordinator::Report(report) => return report,
+                    ToCoordinator::Heartbeat { .. } => {}
+                    other => panic!("a report is due, not {other:?}"),
+                }
             }
-        }
+        })
+        .await
     }
 
     /// Takes reports and acknowledges them until this attempt has a result.

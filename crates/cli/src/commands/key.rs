@@ -85,7 +85,9 @@ fn advice(created: &CreatedKey, address: &str, now: Timestamp) -> String {
         KeyKind::Worker => format!(
             "This is shown once.{end} On the machine to add:\n  garageswarm worker run --coordinator {address} --key KEY"
         ),
-        KeyKind::Api => format!("This is shown once.{end} Programs give it as GARAGESWARM_TOKEN, or as a bearer token."),
+        KeyKind::Api => {
+            format!("This is shown once.{end} Programs give it as GARAGESWARM_TOKEN, or as a bearer token.")
+        }
     }
 }
 
@@ -119,7 +121,8 @@ fn list(keys: &[Key], now: Timestamp) -> String {
 async fn find(client: &Client, named: &str) -> Result<Key, Failure> {
     let keys = client.keys().await?;
     let by_id = named.parse::<KeyId>().ok();
-    let mut found = keys.into_iter().filter(|key| Some(key.key_id) == by_id || (key.name == named && key.revoked_at.is_none()));
+    let mut found =
+        keys.into_iter().filter(|key| Some(key.key_id) == by_id || (key.name == named && key.revoked_at.is_none()));
     match (found.next(), found.next()) {
         (Some(key), None) => Ok(key),
         (None, _) => Err(Failure::new(Exit::Refused, format!("you have no key \"{}\"", plain(named)))

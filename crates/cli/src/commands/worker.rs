@@ -16,6 +16,12 @@ use crate::readable::plain;
 pub(crate) enum WorkerCommand {
     /// Run a worker on this machine until Ctrl-C. Later starts need no key.
     Run(run::RunArgs),
+    #[command(flatten)]
+    Steer(SteerCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SteerCommand {
     /// The workers that you may see.
     List,
     /// One worker: its tools, its load, its pauses.
@@ -43,27 +49,27 @@ pub(crate) struct Workers {
     workers: Vec<String>,
 }
 
-pub(crate) async fn run(command: WorkerCommand, context: &Context) -> Result<(), Failure> {
+/// Carries out what asks the coordinator about its workers.
+pub(crate) async fn steer(command: SteerCommand, context: &Context) -> Result<(), Failure> {
     match command {
-        WorkerCommand::Run(args) => Box::pin(run::run(args, context)).await,
-        WorkerCommand::List => {
+        SteerCommand::List => {
             let workers = context.client()?.workers().await?;
-            context.output.object(&workers, |workers| words::list(workers, context.now()))
+            context.output.object(&workers, |workers| words::list(&workers.items, context.now()))
         }
-        WorkerCommand::Show(args) => {
+        SteerCommand::Show(args) => {
             let worker = find(&context.client()?, &args.worker).await?;
             context.output.object(&worker, |worker| words::show(worker, context.now()))
         }
-        WorkerCommand::Pause(args) => {
-            steer(context, args, "is paused", async |client, id| Ok(client.pause_worker(id).await?)).await
+        SteerCommand::Pause(args) => {
+            change(context, args, "is paused", async |client, id| Ok(client.pause_worker(id).await?)).await
         }
-        WorkerCommand::Resume(args) => {
-            steer(context, args, "takes tasks again", async |client, id| Ok(client.resume_worker(id).await?)).await
+        SteerCommand::Resume(args) => {
+            change(context, args, "takes tasks again", async |client, id| Ok(client.resume_worker(id).await?)).await
         }
-        WorkerCommand::Drain(args) => {
-            steer(context, args, "finishes what it has", async |client, id| Ok(client.drain_worker(id).await?)).await
+        SteerCommand::Drain(args) => {
+            change(context, args, "finishes what it has", async |client, id| Ok(client.drain_worker(id).await?)).await
         }
-        WorkerCommand::Remove(args) => {
+        SteerCommand::Remove(args) => {
             let client = context.client()?;
             for named in args.workers {
                 let worker = find(&client, &named).await?;
@@ -76,16 +82,16 @@ pub(crate) async fn run(command: WorkerCommand, context: &Context) -> Result<(),
 }
 
 /// Does something to each worker and tells how it stands then.
-async fn steer(
+async fn change(
     context: &Context,
     args: Workers,
     done: &str,
-    change: impl AsyncFn(&Client, WorkerId) -> Result<Worker, Failure>,
+    how: impl AsyncFn(&Client, WorkerId) -> Result<Worker, Failure>,
 ) -> Result<(), Failure> {
     let client = context.client()?;
     for named in args.workers {
         let found = find(&client, &named).await?;
-        let worker = change(&client, found.worker_id).await?;
+        let worker = how(&client, found.worker_id).await?;
         context.output.object(&worker, |worker| {
             let owner = if worker.pauses.by_owner { "; its owner has paused it on the machine" } else { "" };
             format!("{} {done}{owner}", plain(&worker.machine_name))
@@ -99,12 +105,13 @@ pub(crate) async fn find(client: &Client, named: &str) -> Result<Worker, Failure
     if let Ok(worker_id) = named.parse::<WorkerId>() {
         return Ok(client.worker(worker_id).await?);
     }
-    pick(client.workers().await?, named)
+    pick(client.workers().await?.items, named)
 }
 
 fn pick(workers: Vec<Worker>, named: &str) -> Result<Worker, Failure> {
     let is_named = |worker: &&Worker| worker.machine_name.eq_ignore_ascii_case(named);
-    let is_end = |worker: &&Worker| named.len() >= 4 && worker.worker_id.to_string().ends_with(&named.to_ascii_lowercase());
+    let is_end =
+        |worker: &&Worker| named.len() >= 4 && worker.worker_id.to_string().ends_with(&named.to_ascii_lowercase());
     let by_name: Vec<_> = workers.iter().filter(is_named).collect();
     let found = if by_name.is_empty() { workers.iter().filter(is_end).collect() } else { by_name };
     match found.as_slice() {

@@ -63,12 +63,12 @@ impl Client {
     }
 
     /// A task's assignments, the first one first.
-    pub async fn task_attempts(&self, task: impl Into<TaskRef>) -> Result<Vec<Attempt>, ClientError> {
+    pub async fn task_attempts(&self, task: impl Into<TaskRef>) -> Result<Page<Attempt>, ClientError> {
         self.json(self.get(&[&"tasks", &task.into(), &"attempts"])).await
     }
 
     /// The files that a task's runs left behind.
-    pub async fn task_artifacts(&self, task: impl Into<TaskRef>) -> Result<Vec<TaskArtifact>, ClientError> {
+    pub async fn task_artifacts(&self, task: impl Into<TaskRef>) -> Result<Page<TaskArtifact>, ClientError> {
         self.json(self.get(&[&"tasks", &task.into(), &"artifacts"])).await
     }
 

@@ -1,13 +1,14 @@
 //! Machines, as people see and steer them.
 
 use swarm_model::WorkerId;
+use swarm_proto::Page;
 use swarm_proto::workers::Worker;
 
 use crate::{Client, ClientError};
 
 impl Client {
     /// The machines that one may see.
-    pub async fn workers(&self) -> Result<Vec<Worker>, ClientError> {
+    pub async fn workers(&self) -> Result<Page<Worker>, ClientError> {
         self.json(self.get(&[&"workers"])).await
     }
 

@@ -17,7 +17,9 @@ async fn store_with_a_task(folder: &Path) -> (Stores, String) {
     let stores = open(folder).await;
     let events = AtomicI64::new(0);
     let mut story = Story::new(1, &events);
-    for changes in [story.submit(), story.assign(worker(1)), story.run(), story.say(0, &["line"]), story.complete("done")] {
+    for changes in
+        [story.submit(), story.assign(worker(1)), story.run(), story.say(0, &["line"]), story.complete("done")]
+    {
         stores.tasks.commit(&changes).await.unwrap();
     }
     let mut picture: &[u8] = b"a picture";

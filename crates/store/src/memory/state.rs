@@ -54,7 +54,9 @@ impl State {
                 return Err(Conflict::Exists.into());
             }
             let Some(key) = &head.idempotency_key else { continue };
-            let has_key = |task: &StoredTask| task.head.user_id == head.user_id && task.head.idempotency_key.as_ref() == Some(key);
+            let has_key = |task: &StoredTask| {
+                task.head.user_id == head.user_id && task.head.idempotency_key.as_ref() == Some(key)
+            };
             if self.tasks.values().any(has_key) || !keys.insert((head.user_id, key)) {
                 return Err(Conflict::IdempotencyKey.into());
             }
@@ -70,7 +72,9 @@ impl State {
             }
         }
         for update in &changes.attempts {
-            let opened_now = || changes.opened.iter().any(|opened| (opened.number, opened.attempt) == (update.number, update.attempt));
+            let opened_now = || {
+                changes.opened.iter().any(|opened| (opened.number, opened.attempt) == (update.number, update.attempt))
+            };
             if !self.attempts.contains_key(&(update.number, update.attempt)) && !opened_now() {
                 return Err(Conflict::StaleVersion.into());
             }
@@ -132,7 +136,9 @@ impl State {
     }
 
     fn keep_late(&mut self, late: &LateResult) {
-        let Some(number) = self.tasks.values().find(|task| task.head.task_id == late.task_id).map(|task| task.head.number) else {
+        let Some(number) =
+            self.tasks.values().find(|task| task.head.task_id == late.task_id).map(|task| task.head.number)
+        else {
             return;
         };
         let Some(attempt) = self.attempts.get_mut(&(number, late.attempt)) else { return };

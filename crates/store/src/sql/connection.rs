@@ -6,7 +6,10 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, Encode, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Type};
+use sqlx::{
+    ConnectOptions as _, Connection as _, Encode, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool,
+    Type,
+};
 
 use crate::holder::Holder;
 use crate::sql::row::Row;
@@ -63,7 +66,7 @@ impl Target {
 
     /// The connections that read, opened when they are needed.
     pub(crate) fn readers(&self, count: u32) -> Readers {
-        let idle = Duration::from_secs(60);
+        let idle = Duration::from_mins(1);
         match self {
             Self::Sqlite(options) => Readers::Sqlite(
                 SqlitePoolOptions::new()
@@ -73,9 +76,9 @@ impl Target {
                     .test_before_acquire(false)
                     .connect_lazy_with(options.clone().pragma("query_only", "ON").pragma("cache_size", "-2048")),
             ),
-            Self::Postgres(options) => {
-                Readers::Postgres(PgPoolOptions::new().max_connections(count).idle_timeout(idle).connect_lazy_with(options.clone()))
-            }
+            Self::Postgres(options) => Readers::Postgres(
+                PgPoolOptions::new().max_connections(count).idle_timeout(idle).connect_lazy_with(options.clone()),
+            ),
         }
     }
 }
@@ -108,26 +111,33 @@ impl Connection {
     /// Runs a statement and gives the number of rows it changed.
     pub(crate) async fn execute(&mut self, statement: &Statement, values: Vec<Value>) -> Result<u64, sqlx::Error> {
         Ok(match self {
-            Self::Sqlite(connection) => bound::<Sqlite>(statement.sqlite, values).execute(connection).await?.rows_affected(),
-            Self::Postgres(connection) => bound::<Postgres>(statement.postgres, values).execute(connection).await?.rows_affected(),
+            Self::Sqlite(connection) => {
+                bound::<Sqlite>(statement.sqlite, values).execute(connection).await?.rows_affected()
+            }
+            Self::Postgres(connection) => {
+                bound::<Postgres>(statement.postgres, values).execute(connection).await?.rows_affected()
+            }
         })
     }
 
     /// Runs a statement and gives its rows.
     pub(crate) async fn fetch(&mut self, statement: &Statement, values: Vec<Value>) -> Result<Vec<Row>, sqlx::Error> {
         Ok(match self {
-            Self::Sqlite(connection) => sqlite_rows(bound::<Sqlite>(statement.sqlite, values).fetch_all(connection).await?),
-            Self::Postgres(connection) => postgres_rows(bound::<Postgres>(statement.postgres, values).fetch_all(connection).await?),
+            Self::Sqlite(connection) => {
+                sqlite_rows(bound::<Sqlite>(statement.sqlite, values).fetch_all(connection).await?)
+            }
+            Self::Postgres(connection) => {
+                postgres_rows(bound::<Postgres>(statement.postgres, values).fetch_all(connection).await?)
+            }
         })
     }
 
     /// Runs a text without arguments, also of several statements.
     pub(crate) async fn run_script(&mut self, script: &Statement) -> Result<(), sqlx::Error> {
         match self {
-            Self::Sqlite(connection) => drop(sqlx::raw_sql(script.sqlite).execute(connection).await?),
-            Self::Postgres(connection) => drop(sqlx::raw_sql(script.postgres).execute(connection).await?),
+            Self::Sqlite(connection) => sqlx::raw_sql(script.sqlite).execute(connection).await.map(|_| ()),
+            Self::Postgres(connection) => sqlx::raw_sql(script.postgres).execute(connection).await.map(|_| ()),
         }
-        Ok(())
     }
 
     pub(crate) async fn close(self) -> Result<(), sqlx::Error> {

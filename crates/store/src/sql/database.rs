@@ -19,7 +19,10 @@ use crate::sql::statement::{Statement, sql};
 use crate::sql::value::Value;
 use crate::url::DatabaseUrl;
 
-const BEGIN: Statement = Statement { sqlite: include_str!("../../sql/schema/begin.sqlite.sql"), postgres: include_str!("../../sql/schema/begin.postgres.sql") };
+const BEGIN: Statement = Statement {
+    sqlite: include_str!("../../sql/schema/begin.sqlite.sql"),
+    postgres: include_str!("../../sql/schema/begin.postgres.sql"),
+};
 const COMMIT: Statement = sql!("schema/commit");
 const ROLLBACK: Statement = sql!("schema/rollback");
 const TAKE_LOCK: Statement = sql!("schema/take_lock.postgres");
@@ -45,7 +48,6 @@ pub(crate) struct Database {
     readers: Arc<Readers>,
     written: Arc<Notify>,
     checkpoints: Option<JoinHandle<()>>,
-    _lock: Option<DatabaseLock>,
 }
 
 #[derive(Debug)]
@@ -54,6 +56,8 @@ struct Writer {
     /// Whether a transaction may be open on the connection.
     in_transaction: bool,
     closed: bool,
+    /// What makes an embedded database this process's own; on PostgreSQL the session does.
+    lock: Option<DatabaseLock>,
 }
 
 impl Database {
@@ -72,11 +76,13 @@ impl Database {
         let readers = Arc::new(target.readers(settings.readers));
         let written = Arc::new(Notify::new());
         let checkpoints = match target {
-            Target::Sqlite(_) => Some(tokio::spawn(checkpoint_after_writes(Arc::clone(&readers), Arc::clone(&written)))),
+            Target::Sqlite(_) => {
+                Some(tokio::spawn(checkpoint_after_writes(Arc::clone(&readers), Arc::clone(&written))))
+            }
             Target::Postgres(_) => None,
         };
-        let writer = Mutex::new(Writer { connection: Some(connection), in_transaction: false, closed: false });
-        Ok(Self { target, writer, readers, written, checkpoints, _lock: lock })
+        let writer = Mutex::new(Writer { connection: Some(connection), in_transaction: false, closed: false, lock });
+        Ok(Self { target, writer, readers, written, checkpoints })
     }
 
     /// Reads what is committed, beside the writer.
@@ -100,25 +106,23 @@ impl Database {
             }
             writer.in_transaction = false;
         }
-        if let Some(mut connection) = writer.connection.take() {
-            writer.in_transaction = true;
-            match connection.run_script(&BEGIN).await {
-                Ok(()) => {
-                    writer.connection = Some(connection);
-                    return Ok(Transaction { writer, written: &self.written });
-                }
-                Err(error) if is_lost(&error) => tracing::warn!(%error, "lost the connection to the database"),
-                Err(error) => {
-                    writer.connection = Some(connection);
-                    return Err(error.into());
-                }
-            }
-        }
-        let mut connection = connect(&self.target).await?;
+        // The connection stays where it is: a caller that goes away meanwhile must not take it along.
         writer.in_transaction = true;
-        let begun = connection.run_script(&BEGIN).await;
-        writer.connection = Some(connection);
-        begun?;
+        let begun = match &mut writer.connection {
+            Some(connection) => Some(connection.run_script(&BEGIN).await),
+            None => None,
+        };
+        match begun {
+            Some(Ok(())) => return Ok(Transaction { writer, written: &self.written }),
+            Some(Err(error)) if is_lost(&error) => {
+                tracing::warn!(%error, "lost the connection to the database");
+                writer.connection = None;
+            }
+            Some(Err(error)) => return Err(error.into()),
+            None => {}
+        }
+        let connection = writer.connection.insert(connect(&self.target).await?);
+        connection.run_script(&BEGIN).await?;
         Ok(Transaction { writer, written: &self.written })
     }
 
@@ -130,10 +134,11 @@ impl Database {
             checkpoints.abort();
         }
         self.readers.close().await;
-        match writer.connection.take() {
-            Some(connection) => Ok(connection.close().await?),
-            None => Ok(()),
+        if let Some(connection) = writer.connection.take() {
+            connection.close().await?;
         }
+        writer.lock = None;
+        Ok(())
     }
 }
 
@@ -153,8 +158,11 @@ async fn connect(target: &Target) -> Result<Connection, StoreError> {
         let taken = rows.first().map(|row| row.of("pg_locks", "taken").flag("taken")).transpose()?;
         if taken != Some(true) {
             let rows = connection.fetch(&LOCK_HOLDER, Vec::new()).await?;
-            let session = rows.first().map(|row| row.of("pg_stat_activity", "session").opt_text("session")).transpose()?;
-            return Err(StoreError::Locked { holder: session.flatten().and_then(|name| holder_of_session(&name)).unwrap_or_default() });
+            let session =
+                rows.first().map(|row| row.of("pg_stat_activity", "session").opt_text("session")).transpose()?;
+            return Err(StoreError::Locked {
+                holder: session.flatten().and_then(|name| holder_of_session(&name)).unwrap_or_default(),
+            });
         }
     }
     Ok(connection)
@@ -163,7 +171,9 @@ async fn connect(target: &Target) -> Result<Connection, StoreError> {
 fn is_lost(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
-        sqlx::Error::Database(database) => database.code().is_some_and(|code| matches!(&*code, "57P01" | "57P02" | "57P03")),
+        sqlx::Error::Database(database) => {
+            database.code().is_some_and(|code| matches!(&*code, "57P01" | "57P02" | "57P03"))
+        }
         _ => false,
     }
 }

@@ -34,7 +34,9 @@ pub(crate) async fn inspect_database(path: &Path) -> Result<Inspected, StoreErro
     let rows = connection.fetch(&INTEGRITY, Vec::new()).await?;
     let verdict = rows.first().map(|row| row.of("database", "integrity_check").text("integrity_check")).transpose()?;
     if verdict.as_deref() != Some("ok") {
-        return Err(StoreError::BadBackup { reason: format!("the database is damaged: {}", verdict.unwrap_or_default()) });
+        return Err(StoreError::BadBackup {
+            reason: format!("the database is damaged: {}", verdict.unwrap_or_default()),
+        });
     }
     let schema_version = migrate::version(&mut connection).await?;
     if schema_version > migrate::SCHEMA_VERSION {

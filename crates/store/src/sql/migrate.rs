@@ -29,7 +29,10 @@ pub(crate) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 const CREATE_HISTORY: Statement = sql!("schema/create_history");
 const VERSION: Statement = sql!("schema/version");
 const ADD_VERSION: Statement = sql!("schema/add_version");
-const BEGIN: Statement = Statement { sqlite: include_str!("../../sql/schema/begin.sqlite.sql"), postgres: include_str!("../../sql/schema/begin.postgres.sql") };
+const BEGIN: Statement = Statement {
+    sqlite: include_str!("../../sql/schema/begin.sqlite.sql"),
+    postgres: include_str!("../../sql/schema/begin.postgres.sql"),
+};
 const COMMIT: Statement = sql!("schema/commit");
 
 /// Runs the steps that are missing, each in its own transaction. A step that fails leaves the version before it.

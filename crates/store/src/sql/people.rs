@@ -47,7 +47,12 @@ impl PeopleStore for SqlStore {
         tx.commit().await
     }
 
-    async fn create_user(&self, user: &NewUser, invitation: Option<&TokenHash>, audit: &AuditEntry) -> Result<(), StoreError> {
+    async fn create_user(
+        &self,
+        user: &NewUser,
+        invitation: Option<&TokenHash>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
         let role = match invitation {
             Some(hash) => {
@@ -157,7 +162,12 @@ impl PeopleStore for SqlStore {
         self.db.read(&SETTINGS, Vec::new()).await?.iter().map(setting).collect()
     }
 
-    async fn set_setting(&self, name: &str, value: Option<&serde_json::Value>, audit: &AuditEntry) -> Result<(), StoreError> {
+    async fn set_setting(
+        &self,
+        name: &str,
+        value: Option<&serde_json::Value>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
         match value {
             Some(value) => tx.execute(&SET_SETTING, args![name, batch::json(value)?]).await?,
@@ -173,7 +183,12 @@ fn folded(name: &str) -> String {
     name.to_lowercase()
 }
 
-async fn insert_user(tx: &mut Transaction<'_>, user: &NewUser, role: InstanceRole, audit: &AuditEntry) -> Result<(), StoreError> {
+async fn insert_user(
+    tx: &mut Transaction<'_>,
+    user: &NewUser,
+    role: InstanceRole,
+    audit: &AuditEntry,
+) -> Result<(), StoreError> {
     let values = args![
         user.user_id,
         user.username.as_str(),

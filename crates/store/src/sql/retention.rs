@@ -61,7 +61,13 @@ enum Sweep {
 
 impl SqlStore {
     /// Walks over the tasks submitted before `cutoff` and sweeps those that ended before it.
-    async fn sweep_tasks(&self, find: &Statement, cutoff: Timestamp, sweep: Sweep, swept: &mut u64) -> Result<(), StoreError> {
+    async fn sweep_tasks(
+        &self,
+        find: &Statement,
+        cutoff: Timestamp,
+        sweep: Sweep,
+        swept: &mut u64,
+    ) -> Result<(), StoreError> {
         let mut after = TaskNumber(0);
         loop {
             let rows = self.db.read(find, args![after, cutoff, TASKS_AT_ONCE]).await?;

@@ -4,11 +4,11 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::de::value::{Error as NameError, StrDeserializer};
 use serde::de::IntoDeserializer as _;
+use serde::de::value::{Error as NameError, StrDeserializer};
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
-use sqlx::Row as _;
 use swarm_model::Timestamp;
 
 use crate::error::{Cause, StoreError};
@@ -92,7 +92,10 @@ impl Fields<'_> {
         self.text(column)?.parse().map_err(|error: T::Err| self.corrupt(column, error))
     }
 
-    pub(crate) fn opt_parsed<T: FromStr<Err: Into<Cause>>>(&self, column: &'static str) -> Result<Option<T>, StoreError> {
+    pub(crate) fn opt_parsed<T: FromStr<Err: Into<Cause>>>(
+        &self,
+        column: &'static str,
+    ) -> Result<Option<T>, StoreError> {
         let text = self.opt_text(column)?;
         text.map(|text| text.parse().map_err(|error: T::Err| self.corrupt(column, error))).transpose()
     }
@@ -131,7 +134,9 @@ impl Fields<'_> {
         let text = |number: i64| number.to_string();
         let name = match self.row {
             Row::Sqlite(row) => row.try_get_unchecked::<String, _>(self.key),
-            Row::Postgres(row) => row.try_get::<String, _>(self.key).or_else(|_| row.try_get::<i64, _>(self.key).map(text)),
+            Row::Postgres(row) => {
+                row.try_get::<String, _>(self.key).or_else(|_| row.try_get::<i64, _>(self.key).map(text))
+            }
         };
         name.unwrap_or_else(|_| "unknown".to_owned())
     }

@@ -64,7 +64,12 @@ impl TaskStore for SqlStore {
         log::read_page(&self.db, number, after_seq, limit).await
     }
 
-    async fn events_after(&self, after: EventId, scope: &EventScope, limit: usize) -> Result<Vec<EventRecord>, StoreError> {
+    async fn events_after(
+        &self,
+        after: EventId,
+        scope: &EventScope,
+        limit: usize,
+    ) -> Result<Vec<EventRecord>, StoreError> {
         read::events_after(&self.db, after, scope, limit).await
     }
 

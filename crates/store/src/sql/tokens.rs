@@ -12,8 +12,8 @@ use crate::sql::statement::{Statement, sql};
 use crate::sql::value::args;
 use crate::sql::{SqlStore, audit};
 use crate::token::{
-    Credential, CredentialId, KeyRecord, LinkedSession, NewKey, NewToken, Revoked, RevokedToken, Rotate, Rotation, TokenHash,
-    TokenRecord, TokenStore,
+    Credential, CredentialId, KeyRecord, LinkedSession, NewKey, NewToken, Revoked, RevokedToken, Rotate, Rotation,
+    TokenHash, TokenRecord, TokenStore,
 };
 
 const INSERT_TOKEN: Statement = sql!("tokens/insert_token");
@@ -52,7 +52,12 @@ impl TokenStore for SqlStore {
         if let Some(row) = self.db.read(&TOKEN_BY_HASH, args![hash, now]).await?.first() {
             return token_record(row.of("tokens", "token_id")).map(Credential::Token).map(Some);
         }
-        self.db.read(&KEY_BY_HASH, args![hash, now]).await?.first().map(|row| key_record(row).map(Credential::Key)).transpose()
+        self.db
+            .read(&KEY_BY_HASH, args![hash, now])
+            .await?
+            .first()
+            .map(|row| key_record(row).map(Credential::Key))
+            .transpose()
     }
 
     async fn tokens_of(&self, user: UserId, now: Timestamp) -> Result<Vec<TokenRecord>, StoreError> {
@@ -86,7 +91,12 @@ impl TokenStore for SqlStore {
         Ok(Rotation::Reused(ended))
     }
 
-    async fn exchange_link(&self, link: &TokenHash, session: &LinkedSession, audit: &AuditEntry) -> Result<TokenRecord, StoreError> {
+    async fn exchange_link(
+        &self,
+        link: &TokenHash,
+        session: &LinkedSession,
+        audit: &AuditEntry,
+    ) -> Result<TokenRecord, StoreError> {
         let mut tx = self.db.begin().await?;
         let used = tx.fetch(&USE_LINK, args![link, audit.at]).await?;
         let fields = used.first().ok_or(Conflict::LinkSpent)?.of("tokens", "token_id");
@@ -106,7 +116,18 @@ impl TokenStore for SqlStore {
         tx.commit().await?;
         let NewToken { token_id, kind, user_id, worker_id, key_id, name, hash: _, scopes, expires_at } = token;
         let created_at = audit.at;
-        Ok(TokenRecord { token_id, kind, user_id, worker_id, key_id, name, scopes, created_at, expires_at, last_used_at: None })
+        Ok(TokenRecord {
+            token_id,
+            kind,
+            user_id,
+            worker_id,
+            key_id,
+            name,
+            scopes,
+            created_at,
+            expires_at,
+            last_used_at: None,
+        })
     }
 
     async fn revoke_token(&self, token: TokenId, audit: &AuditEntry) -> Result<Revoked, StoreError> {
@@ -120,7 +141,12 @@ impl TokenStore for SqlStore {
         Ok(revoked)
     }
 
-    async fn revoke_sessions(&self, user: UserId, keep: Option<TokenId>, audit: &AuditEntry) -> Result<Revoked, StoreError> {
+    async fn revoke_sessions(
+        &self,
+        user: UserId,
+        keep: Option<TokenId>,
+        audit: &AuditEntry,
+    ) -> Result<Revoked, StoreError> {
         let mut tx = self.db.begin().await?;
         let revoked = revoke_sessions_of(&mut tx, user, keep, audit.at).await?;
         audit::write(&mut tx, audit).await?;
@@ -230,7 +256,11 @@ pub(super) async fn revoke_tokens_of_worker(
 }
 
 /// Ends all tokens and keys of a user, and what those keys enrolled.
-pub(super) async fn revoke_everything_of(tx: &mut Transaction<'_>, user: UserId, now: Timestamp) -> Result<Revoked, StoreError> {
+pub(super) async fn revoke_everything_of(
+    tx: &mut Transaction<'_>,
+    user: UserId,
+    now: Timestamp,
+) -> Result<Revoked, StoreError> {
     let rows = tx.fetch(&REVOKE_TOKENS_OF_USER, args![user, now]).await?;
     let mut tokens = revoked_tokens(&rows)?;
     let ended = tx.fetch(&REVOKE_KEYS_OF_USER, args![user, now]).await?;
@@ -240,14 +270,20 @@ pub(super) async fn revoke_everything_of(tx: &mut Transaction<'_>, user: UserId,
 }
 
 async fn with_enrolled(tx: &mut Transaction<'_>, keys: &[Row], now: Timestamp) -> Result<Revoked, StoreError> {
-    let keys: Vec<KeyId> = keys.iter().map(|row| row.of("keys", "key_id").parsed("key_id")).collect::<Result<_, _>>()?;
+    let keys: Vec<KeyId> =
+        keys.iter().map(|row| row.of("keys", "key_id").parsed("key_id")).collect::<Result<_, _>>()?;
     let mut values = vec![column(&keys).into_value()];
     values.extend(args![now]);
     let rows = tx.fetch(&REVOKE_ENROLLED, values).await?;
     Ok(Revoked { tokens: revoked_tokens(&rows)?, keys })
 }
 
-async fn revoke(tx: &mut Transaction<'_>, statement: &Statement, token: TokenId, now: Timestamp) -> Result<Revoked, StoreError> {
+async fn revoke(
+    tx: &mut Transaction<'_>,
+    statement: &Statement,
+    token: TokenId,
+    now: Timestamp,
+) -> Result<Revoked, StoreError> {
     let rows = tx.fetch(statement, args![token, now]).await?;
     Ok(Revoked { tokens: revoked_tokens(&rows)?, keys: Vec::new() })
 }

@@ -120,9 +120,11 @@ async fn child_that_writes_until_it_is_killed() {
     let events = AtomicI64::new(counters.last_event.0);
     for number in counters.last_number.0 + 1.. {
         let mut story = Story::new(number, &events);
-        for changes in [story.submit(), story.assign(worker(1)), story.run(), story.say(0, &["a", "b"]), story.complete("done")] {
+        for changes in
+            [story.submit(), story.assign(worker(1)), story.run(), story.say(0, &["a", "b"]), story.complete("done")]
+        {
             stores.tasks.commit(&changes).await.unwrap();
-            println!("acknowledged {number} {}", story.row.version);
+            println!("acknowledged {number} {}", changes.updates.first().map_or(1, |update| update.row.version));
         }
     }
 }
@@ -156,7 +158,10 @@ async fn an_acknowledged_commit_survives_kill() {
         let mut audited = stores.tasks.audit(TaskNumber(0), 100_000).await.unwrap();
         assert_eq!(check_tasks(&audited), []);
         let last = audited.pop().unwrap();
-        assert!((last.number.0, last.row.version) >= acknowledged, "{acknowledged:?} was acknowledged, {last:?} is there");
+        assert!(
+            (last.number.0, last.row.version) >= acknowledged,
+            "{acknowledged:?} was acknowledged, {last:?} is there"
+        );
         assert!(audited.iter().all(|task| task.row.status.is_terminal() || task.row.version < 5));
         stores.housekeeping.close().await.unwrap();
     }

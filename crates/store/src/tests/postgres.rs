@@ -80,7 +80,10 @@ async fn a_second_coordinator_is_told_who_has_the_database() {
     let mut options = super::sqlite::options(backend.folder.path());
     options.holder = Holder::this_process("elsewhere", "");
     let met = Stores::open(&backend.url(), &options).await.unwrap_err();
-    assert!(matches!(&met, StoreError::Locked { holder } if holder.host == "here" && holder.address == "127.0.0.1:1"), "{met}");
+    assert!(
+        matches!(&met, StoreError::Locked { holder } if holder.host == "here" && holder.address == "127.0.0.1:1"),
+        "{met}"
+    );
     backend.stores.housekeeping.close().await.unwrap();
     let next = Stores::open(&backend.url(), &options).await.unwrap();
     next.housekeeping.close().await.unwrap();
@@ -95,7 +98,10 @@ async fn a_lost_session_comes_back() {
     let session = "garageswarm%127.0.0.1:1";
     let terminate = "SELECT pg_terminate_backend(activity.pid) FROM pg_stat_activity AS activity JOIN pg_locks AS held ON held.pid = activity.pid \
         WHERE held.locktype = 'advisory' AND activity.application_name LIKE";
-    let key = format!("((held.classid::bigint << 32) | held.objid::bigint) = hashtextextended('garageswarm {}', 0)", backend.schema);
+    let key = format!(
+        "((held.classid::bigint << 32) | held.objid::bigint) = hashtextextended('garageswarm {}', 0)",
+        backend.schema
+    );
     run(&backend.server, format!("{terminate} '{session}' AND {key}")).await;
     // The session may go while a commit is under way; the next one must find a new session.
     let first = backend.tasks().commit(&Story::new(2, &events).submit()).await;

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use swarm_model::change::{
-    AppendLog, AttemptStatus, Changes, EventKind, EventRecord, InsertTask, OpenAttempt, TaskHead, TaskRow, UpdateAttempt, UpdateTask,
+    AppendLog, AttemptStatus, Changes, EventKind, EventRecord, InsertTask, OpenAttempt, TaskHead, TaskRow,
+    UpdateAttempt, UpdateTask,
 };
 use swarm_model::log::{LogLine, LogStream};
 use swarm_model::task::{Limits, OnLoss, Priority, Queue, Requirements, RetryPolicy, TaskInput, TaskSpec};

@@ -119,12 +119,11 @@ impl Ended {
         self.shell_code().and_then(|code| u8::try_from(code & 0xff).ok()).unwrap_or(1)
     }
 
-    /// Writes the status in one step: a reader sees all of it or nothing.
+    /// Writes the status in one step: a reader sees all of it or nothing. After a power cut nobody asks for it.
     pub(super) fn write(&self, path: &Path) -> std::io::Result<()> {
         let draft = path.with_extension("draft");
         let mut file = std::fs::File::create(&draft)?;
         file.write_all(&serde_json::to_vec(self)?)?;
-        file.sync_data()?;
         std::fs::rename(draft, path)
     }
 

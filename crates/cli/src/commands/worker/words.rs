@@ -22,7 +22,8 @@ fn state(worker: &Worker) -> String {
 }
 
 fn tools(worker: &Worker) -> String {
-    let ready: Vec<_> = worker.capabilities.tools.iter().filter(|tool| tool.health.is_ready()).map(|tool| tool.name.as_str()).collect();
+    let ready: Vec<_> =
+        worker.capabilities.tools.iter().filter(|tool| tool.health.is_ready()).map(|tool| tool.name.as_str()).collect();
     if ready.is_empty() { "none ready".to_owned() } else { ready.join(" ") }
 }
 
@@ -50,7 +51,13 @@ pub(super) fn show(worker: &Worker, now: Timestamp) -> String {
         .fact("id", worker.worker_id.to_string())
         .fact("state", format!("{style}{}{style:#}", state(worker)))
         .fact("runs", format!("{} of {} slots", worker.running, capabilities.slots))
-        .fact("machine", format!("{} {}, {} processors, {} MiB", capabilities.os, capabilities.arch, capabilities.cpus, capabilities.memory_mb))
+        .fact(
+            "machine",
+            format!(
+                "{} {}, {} processors, {} MiB",
+                capabilities.os, capabilities.arch, capabilities.cpus, capabilities.memory_mb
+            ),
+        )
         .fact("load", load(worker))
         .fact("agent", capabilities.agent_version.clone())
         .maybe("your role", worker.role.map(|role| role.as_str()))

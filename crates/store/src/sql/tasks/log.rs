@@ -103,7 +103,12 @@ fn unpack(packed: &[u8], attempt: u32, first_seq: u64) -> Result<Vec<LogEntry>, 
     Ok(entries)
 }
 
-pub(super) async fn read_page(db: &Database, number: TaskNumber, after_seq: u64, limit: usize) -> Result<LogPage, StoreError> {
+pub(super) async fn read_page(
+    db: &Database,
+    number: TaskNumber,
+    after_seq: u64,
+    limit: usize,
+) -> Result<LogPage, StoreError> {
     let bounds = db.read(&LOG_BOUNDS, args![number]).await?;
     let bounds = bounds.first().ok_or(StoreError::not_found("task"))?.of("tasks", "number");
     let last_seq: u64 = bounds.count("log_seq")?;

@@ -91,8 +91,16 @@ pub(super) async fn list(db: &Database, filter: &TaskFilter) -> Result<Vec<TaskS
     };
     let tool = filter.tool.as_ref().map(swarm_model::ToolName::as_str);
     let pattern = filter.text.as_deref().map(containing);
-    let mut values =
-        args![before, filter.limit, statuses, tool, filter.worker, pattern, filter.created_after, filter.created_before];
+    let mut values = args![
+        before,
+        filter.limit,
+        statuses,
+        tool,
+        filter.worker,
+        pattern,
+        filter.created_after,
+        filter.created_before
+    ];
     let rows = match filter.user {
         Some(user) => {
             values.push(user.into());
@@ -192,7 +200,12 @@ pub(super) async fn audit(db: &Database, after: TaskNumber, limit: usize) -> Res
         let number = TaskNumber(fields.int("number")?);
         // What retention removed was there.
         let swept = fields.opt_count("log_swept")?.map(|swept| (1, swept));
-        let task = AuditedTask { number, row: task_row(fields)?, attempts: Vec::new(), log_batches: swept.into_iter().collect() };
+        let task = AuditedTask {
+            number,
+            row: task_row(fields)?,
+            attempts: Vec::new(),
+            log_batches: swept.into_iter().collect(),
+        };
         audited.insert(number, task);
     }
     let Some(&last) = audited.keys().next_back() else {

@@ -49,7 +49,11 @@ pub(super) fn stored_spec(spec: &TaskSpec) -> Result<String, StoreError> {
 }
 
 /// The spec from what is kept.
-pub(super) fn read_spec(description: String, tool: Option<ToolName>, stored: &str) -> Result<TaskSpec, serde_json::Error> {
+pub(super) fn read_spec(
+    description: String,
+    tool: Option<ToolName>,
+    stored: &str,
+) -> Result<TaskSpec, serde_json::Error> {
     let stored: StoredSpec<'_> = serde_json::from_str(stored)?;
     Ok(TaskSpec {
         description,

@@ -11,7 +11,9 @@ use crate::tests::story::{START, Story, worker};
 pub(crate) async fn pages_run_across_batches(backend: &impl HasTasks) {
     let (store, events) = (backend.tasks(), AtomicI64::new(0));
     let mut story = Story::new(1, &events);
-    for changes in [story.submit(), story.assign(worker(1)), story.run(), story.say(0, &["1", "2", "3"]), story.say(3, &["4"])] {
+    for changes in
+        [story.submit(), story.assign(worker(1)), story.run(), story.say(0, &["1", "2", "3"]), story.say(3, &["4"])]
+    {
         store.commit(&changes).await.unwrap();
     }
     for changes in [story.lose(), story.assign(worker(2)), story.run(), story.say(0, &["5", "6"])] {
@@ -30,7 +32,8 @@ pub(crate) async fn pages_run_across_batches(backend: &impl HasTasks) {
     assert_eq!(page(6, 10).await, []);
     assert_eq!(page(99, 10).await, []);
     assert_eq!(page(0, 0).await, []);
-    let attempts: Vec<u32> = store.log(TaskNumber(1), 0, 10).await.unwrap().entries.iter().map(|entry| entry.attempt).collect();
+    let attempts: Vec<u32> =
+        store.log(TaskNumber(1), 0, 10).await.unwrap().entries.iter().map(|entry| entry.attempt).collect();
     assert_eq!(attempts, [1, 1, 1, 1, 2, 2]);
 }
 
@@ -60,7 +63,9 @@ pub(crate) async fn lines_come_back_whole(backend: &impl HasTasks) {
 pub(crate) async fn a_restarted_coordinator_knows_which_lines_it_has(backend: &impl HasTasks) {
     let (store, events) = (backend.tasks(), AtomicI64::new(0));
     let mut story = Story::new(1, &events);
-    for changes in [story.submit(), story.assign(worker(1)), story.run(), story.say(0, &["1", "2"]), story.say(2, &["3"])] {
+    for changes in
+        [story.submit(), story.assign(worker(1)), story.run(), story.say(0, &["1", "2"]), story.say(2, &["3"])]
+    {
         store.commit(&changes).await.unwrap();
     }
     assert_eq!(store.load_live().await.unwrap()[0].log_received, 3);

@@ -9,7 +9,13 @@ use crate::tests::story::{START, entry, user, uuid};
 use crate::token::{KeyKind, NewKey, NewToken, TokenHash, TokenKind};
 
 pub(crate) fn person(n: u128, name: &str, role: InstanceRole) -> NewUser {
-    NewUser { user_id: user(n), username: name.to_owned(), email: None, password_hash: Some("$argon2id$".to_owned()), role }
+    NewUser {
+        user_id: user(n),
+        username: name.to_owned(),
+        email: None,
+        password_hash: Some("$argon2id$".to_owned()),
+        role,
+    }
 }
 
 /// Ann (1) is the admin, Ben (2) a member.
@@ -81,7 +87,11 @@ pub(crate) async fn the_first_user_is_made_once(backend: &impl HasStores) {
     assert_eq!((only.role, only.is_active, only.created_at, only.last_login), (InstanceRole::Admin, true, START, None));
     people.note_login(only.user_id, later(5)).await.unwrap();
     assert_eq!(people.user(only.user_id).await.unwrap().unwrap().last_login, Some(later(5)));
-    assert_eq!(backend.stores().housekeeping.audit_log(None, 10).await.unwrap().len(), 1, "what was refused is not in the audit");
+    assert_eq!(
+        backend.stores().housekeeping.audit_log(None, 10).await.unwrap().len(),
+        1,
+        "what was refused is not in the audit"
+    );
 }
 
 pub(crate) async fn names_are_unique_whatever_their_case(backend: &impl HasStores) {
@@ -95,11 +105,20 @@ pub(crate) async fn names_are_unique_whatever_their_case(backend: &impl HasStore
 
     let email = |address: &str| UserChange { email: Some(Some(address.to_owned())), ..UserChange::default() };
     people.update_user(user(1), &email("Ann@Example.org"), &entry("email")).await.unwrap();
-    assert_eq!(conflict(people.update_user(user(2), &email("ann@example.ORG"), &entry("email")).await), Conflict::EmailTaken);
-    assert_eq!(people.user_by_email("ann@example.org").await.unwrap().unwrap().email.as_deref(), Some("Ann@Example.org"));
+    assert_eq!(
+        conflict(people.update_user(user(2), &email("ann@example.ORG"), &entry("email")).await),
+        Conflict::EmailTaken
+    );
+    assert_eq!(
+        people.user_by_email("ann@example.org").await.unwrap().unwrap().email.as_deref(),
+        Some("Ann@Example.org")
+    );
     // No address is not an address.
     people.create_user(&person(3, "Cleo", InstanceRole::Member), None, &entry("user_created")).await.unwrap();
-    people.update_user(user(1), &UserChange { email: Some(None), ..UserChange::default() }, &entry("email")).await.unwrap();
+    people
+        .update_user(user(1), &UserChange { email: Some(None), ..UserChange::default() }, &entry("email"))
+        .await
+        .unwrap();
     assert_eq!(people.user_by_email("ann@example.org").await.unwrap(), None);
 
     let rename = UserChange { username: Some("ben".to_owned()), ..UserChange::default() };
@@ -143,7 +162,8 @@ pub(crate) async fn an_invitation_counts_as_often_as_it_says(backend: &impl HasS
     assert_eq!(people.invitation(&other.hash, START).await.unwrap().unwrap().uses_left, 2);
     assert_eq!(people.invitation(&other.hash, later(100)).await.unwrap(), None, "expired");
     // A name that is taken costs no use.
-    let taken = people.create_user(&person(20, "ann", InstanceRole::Member), Some(&other.hash), &entry("registered")).await;
+    let taken =
+        people.create_user(&person(20, "ann", InstanceRole::Member), Some(&other.hash), &entry("registered")).await;
     assert_eq!(conflict(taken), Conflict::UsernameTaken);
     assert_eq!(people.invitation(&other.hash, START).await.unwrap().unwrap().uses_left, 2);
     people.revoke_invitation(other.invitation_id, &entry("invitation_revoked")).await.unwrap();
@@ -183,7 +203,8 @@ pub(crate) async fn a_new_password_ends_the_other_sessions(backend: &impl HasSto
     let change = UserChange { password_hash: Some(password.clone()), keep: Some(token_id(2)), ..UserChange::default() };
     let ended = stores.people.update_user(user(2), &change, &entry("password_changed")).await.unwrap();
     assert_eq!(ended.tokens.len(), 2);
-    let left: Vec<TokenId> = stores.tokens.tokens_of(user(2), START).await.unwrap().iter().map(|token| token.token_id).collect();
+    let left: Vec<TokenId> =
+        stores.tokens.tokens_of(user(2), START).await.unwrap().iter().map(|token| token.token_id).collect();
     assert_eq!(left, [token_id(2)]);
     let record = stores.people.user(user(2)).await.unwrap().unwrap();
     assert_eq!(record.password_hash, Some(password));
@@ -213,7 +234,10 @@ pub(crate) async fn settings_are_kept_and_audited(backend: &impl HasStores) {
     people.set_setting("greeting", Some(&serde_json::json!({"text": "hi"})), &entry("setting_changed")).await.unwrap();
     people.set_setting("greeting", Some(&serde_json::json!("hello")), &entry("setting_changed")).await.unwrap();
     let settings = people.settings().await.unwrap();
-    assert_eq!(settings, [("greeting".to_owned(), serde_json::json!("hello")), ("swarm_paused".to_owned(), paused)].into());
+    assert_eq!(
+        settings,
+        [("greeting".to_owned(), serde_json::json!("hello")), ("swarm_paused".to_owned(), paused)].into()
+    );
     people.set_setting("greeting", None, &entry("setting_forgotten")).await.unwrap();
     assert_eq!(people.settings().await.unwrap().len(), 1);
 

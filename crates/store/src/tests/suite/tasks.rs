@@ -3,7 +3,8 @@ use std::sync::atomic::AtomicI64;
 use swarm_model::change::{AttemptStatus, Changes, EventKind, EventRecord, LateResult, TaskRow, UpdateTask};
 use swarm_model::invariants::check_tasks;
 use swarm_model::task::{
-    CostKind, Limits, OnLoss, Outcome, Priority, Queue, Requirements, RetryPolicy, RunRecord, TaskInput, TaskResult, WaitReason,
+    CostKind, Limits, OnLoss, Outcome, Priority, Queue, Requirements, RetryPolicy, RunRecord, TaskInput, TaskResult,
+    WaitReason,
 };
 use swarm_model::{EventId, FailureClass, RunId, TaskNumber, TaskRef, TaskStatus, Timestamp, UserId, WorkflowId};
 
@@ -34,7 +35,9 @@ async fn numbers(store: &dyn TaskStore, filter: TaskFilter) -> Vec<i64> {
 pub(crate) async fn everything_about_a_task_comes_back(backend: &impl HasTasks) {
     let (store, events) = (backend.tasks(), AtomicI64::new(0));
     let mut story = Story::new(1, &events).keyed("once");
-    for changes in [story.submit(), story.assign(worker(1)), story.run(), story.say(0, &["hello"]), story.complete("done")] {
+    for changes in
+        [story.submit(), story.assign(worker(1)), story.run(), story.say(0, &["hello"]), story.complete("done")]
+    {
         store.commit(&changes).await.unwrap();
     }
     let task = stored(store, 1).await;
@@ -44,7 +47,10 @@ pub(crate) async fn everything_about_a_task_comes_back(backend: &impl HasTasks) 
     assert_eq!(store.task(TaskRef::Id(task_id(1))).await.unwrap(), Some(task.clone()));
     assert_eq!(store.task(TaskRef::Number(TaskNumber(2))).await.unwrap(), None);
     assert_eq!(store.task(TaskRef::Id(task_id(2))).await.unwrap(), None);
-    assert_eq!(store.tasks_by_key(&[(user(1), "once".to_owned()), (user(2), "once".to_owned())]).await.unwrap(), [task]);
+    assert_eq!(
+        store.tasks_by_key(&[(user(1), "once".to_owned()), (user(2), "once".to_owned())]).await.unwrap(),
+        [task]
+    );
     assert_eq!(store.tasks_by_key(&[]).await.unwrap(), []);
 
     let attempts = store.attempts(TaskNumber(1)).await.unwrap();
@@ -56,7 +62,10 @@ pub(crate) async fn everything_about_a_task_comes_back(backend: &impl HasTasks) 
 
     let events = store.events_after(EventId(0), &EventScope::All, 10).await.unwrap();
     let kinds: Vec<EventKind> = events.iter().map(|event| event.kind).collect();
-    assert_eq!(kinds, [EventKind::TaskQueued, EventKind::TaskAssigned, EventKind::TaskRunning, EventKind::TaskCompleted]);
+    assert_eq!(
+        kinds,
+        [EventKind::TaskQueued, EventKind::TaskAssigned, EventKind::TaskRunning, EventKind::TaskCompleted]
+    );
     let counters = store.counters().await.unwrap();
     assert_eq!((counters.last_number, counters.last_event), (TaskNumber(1), EventId(4)));
 }
@@ -79,7 +88,11 @@ pub(crate) async fn every_field_survives(backend: &impl HasTasks) {
     head.spec.model = Some("large".to_owned());
     head.spec.queue = Queue::Worker { worker_id: worker(9) };
     head.spec.priority = Priority::new(9).unwrap();
-    head.spec.requirements = Requirements { memory_mb: 512, os: Some("linux".to_owned()), labels: [("gpu".to_owned(), "1".to_owned())].into() };
+    head.spec.requirements = Requirements {
+        memory_mb: 512,
+        os: Some("linux".to_owned()),
+        labels: [("gpu".to_owned(), "1".to_owned())].into(),
+    };
     head.spec.limits = Limits { wall_clock_ms: Some(5), tokens: Some(u64::from(u32::MAX) * 9), ..Limits::default() };
     head.spec.retry = RetryPolicy { max_attempts: 9, backoff_ms: 1, max_backoff_ms: 2 };
     head.spec.on_loss = OnLoss::Fail;
@@ -173,10 +186,14 @@ pub(crate) async fn live_tasks_are_those_that_have_not_ended(backend: &impl HasT
     assert_eq!(store.load_live().await.unwrap(), []);
     let mut stories: Vec<Story<'_>> = (1..=5).map(|number| Story::new(number, &events)).collect();
     store.commit(&together(stories.iter().map(Story::submit))).await.unwrap();
-    store.commit(&together([stories[0].assign(worker(1)), stories[2].assign(worker(1)), stories[4].cancel()])).await.unwrap();
+    store
+        .commit(&together([stories[0].assign(worker(1)), stories[2].assign(worker(1)), stories[4].cancel()]))
+        .await
+        .unwrap();
     store.commit(&stories[2].run()).await.unwrap();
     store.commit(&stories[2].complete("done")).await.unwrap();
-    let live = |loaded: Vec<swarm_model::change::LiveTask>| loaded.iter().map(|task| task.head.number.0).collect::<Vec<_>>();
+    let live =
+        |loaded: Vec<swarm_model::change::LiveTask>| loaded.iter().map(|task| task.head.number.0).collect::<Vec<_>>();
     let loaded = store.load_live().await.unwrap();
     assert_eq!((&loaded[0].head, &loaded[0].row), (&stories[0].head, &stories[0].row));
     assert_eq!(live(loaded), [1, 2, 4]);
@@ -209,7 +226,7 @@ pub(crate) async fn lists_page_from_the_newest(backend: &impl HasTasks) {
 
 pub(crate) async fn lists_filter(backend: &impl HasTasks) {
     let (store, events) = (backend.tasks(), AtomicI64::new(0));
-    let later = START + std::time::Duration::from_secs(60);
+    let later = START + std::time::Duration::from_mins(1);
     let mut first = Story::new(1, &events);
     let mut second = Story::new(2, &events).of(user(2)).at(later);
     let mut third = Story::new(3, &events);
@@ -221,10 +238,14 @@ pub(crate) async fn lists_filter(backend: &impl HasTasks) {
     assert_eq!(numbers(store, TaskFilter { user: Some(user(3)), ..all() }).await, [0; 0]);
     assert_eq!(numbers(store, TaskFilter { tool: Some(demo()), ..all() }).await, [2, 1]);
     assert_eq!(numbers(store, TaskFilter { worker: Some(worker(2)), ..all() }).await, [2]);
-    assert_eq!(numbers(store, TaskFilter { statuses: vec![TaskStatus::Cancelled, TaskStatus::Queued], ..all() }).await, [3]);
+    assert_eq!(
+        numbers(store, TaskFilter { statuses: vec![TaskStatus::Cancelled, TaskStatus::Queued], ..all() }).await,
+        [3]
+    );
     assert_eq!(numbers(store, TaskFilter { created_after: Some(later), ..all() }).await, [2]);
     assert_eq!(numbers(store, TaskFilter { created_before: Some(later), ..all() }).await, [3, 1]);
-    let both = TaskFilter { user: Some(user(1)), statuses: vec![TaskStatus::Assigned], before: Some(TaskNumber(3)), ..all() };
+    let both =
+        TaskFilter { user: Some(user(1)), statuses: vec![TaskStatus::Assigned], before: Some(TaskNumber(3)), ..all() };
     assert_eq!(numbers(store, both).await, [1]);
 }
 
@@ -326,7 +347,8 @@ pub(crate) async fn events_are_seen_by_those_they_concern(backend: &impl HasTask
     let seen = async |after, scope, limit| -> Vec<i64> {
         store.events_after(EventId(after), &scope, limit).await.unwrap().iter().map(|event| event.id.0).collect()
     };
-    let of = |n, workers: &[u128]| EventScope::Of { user: user(n), workers: workers.iter().map(|n| worker(*n)).collect() };
+    let of =
+        |n, workers: &[u128]| EventScope::Of { user: user(n), workers: workers.iter().map(|n| worker(*n)).collect() };
     assert_eq!(store.events_after(EventId(0), &EventScope::All, 10).await.unwrap(), events);
     assert_eq!(seen(0, of(1, &[]), 10).await, [3, 8]);
     assert_eq!(seen(0, of(1, &[1]), 10).await, [3, 4, 8]);
@@ -363,7 +385,9 @@ pub(crate) async fn any_text_is_kept(backend: &impl HasTasks) {
     for (number, text) in (1_i64..).zip(texts) {
         let mut story = Story::new(number, &events).says(text).keyed(text);
         story.head.spec.input = TaskInput::Prompt { system: Some(text.to_owned()), session: None };
-        for changes in [story.submit(), story.assign(worker(1)), story.run(), story.say(0, &[text]), story.complete(text)] {
+        for changes in
+            [story.submit(), story.assign(worker(1)), story.run(), story.say(0, &[text]), story.complete(text)]
+        {
             store.commit(&changes).await.unwrap();
         }
         let task = stored(store, number).await;
@@ -391,7 +415,10 @@ pub(crate) async fn invariants_hold_through_a_life(backend: &impl HasTasks) {
     assert_eq!(check_tasks(&audited), []);
     assert_eq!(audited[1].attempts, [AttemptStatus::Lost, AttemptStatus::Completed]);
     assert_eq!(audited[1].log_batches, [(1, 2), (3, 3)]);
-    assert_eq!(audited.iter().map(|task| task.row.clone()).collect::<Vec<_>>(), stories.iter().map(|story| story.row.clone()).collect::<Vec<_>>());
+    assert_eq!(
+        audited.iter().map(|task| task.row.clone()).collect::<Vec<_>>(),
+        stories.iter().map(|story| story.row.clone()).collect::<Vec<_>>()
+    );
     let next: Vec<i64> = store.audit(TaskNumber(1), 1).await.unwrap().iter().map(|task| task.number.0).collect();
     assert_eq!(next, [2]);
     assert_eq!(store.audit(TaskNumber(3), 10).await.unwrap().len(), 0);

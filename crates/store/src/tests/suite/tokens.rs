@@ -32,7 +32,9 @@ pub(crate) async fn a_credential_is_found_by_its_hash_while_it_counts(backend: &
     let tokens = &stores.tokens;
     let made = token(1, TokenKind::Cli, user(1));
     tokens.create_token(&made, &entry("signed_in")).await.unwrap();
-    let Some(Credential::Token(found)) = tokens.credential(&made.hash, START).await.unwrap() else { panic!("no token") };
+    let Some(Credential::Token(found)) = tokens.credential(&made.hash, START).await.unwrap() else {
+        panic!("no token")
+    };
     assert_eq!((found.token_id, found.kind, found.user_id), (made.token_id, made.kind, made.user_id));
     assert_eq!((&found.name, &found.scopes, found.expires_at), (&made.name, &made.scopes, made.expires_at));
     assert_eq!(found.created_at, START);
@@ -43,7 +45,10 @@ pub(crate) async fn a_credential_is_found_by_its_hash_while_it_counts(backend: &
     api.expires_at = Some(later(10));
     tokens.create_key(&api, &entry("key_created")).await.unwrap();
     let Some(Credential::Key(found)) = tokens.credential(&api.hash, START).await.unwrap() else { panic!("no key") };
-    assert_eq!((found.key_id, found.kind, found.uses_left, found.created_by), (api.key_id, KeyKind::Api, None, user(1)));
+    assert_eq!(
+        (found.key_id, found.kind, found.uses_left, found.created_by),
+        (api.key_id, KeyKind::Api, None, user(1))
+    );
     assert_eq!(tokens.credential(&api.hash, later(10)).await.unwrap(), None, "expired");
 
     let ended = tokens.revoke_token(made.token_id, &entry("signed_out")).await.unwrap();
@@ -66,7 +71,10 @@ pub(crate) async fn a_spent_refresh_token_gives_the_same_successor_within_grace(
     assert_eq!(tokens.credential(&TokenHash::of("token 1"), later(2)).await.unwrap(), None, "it is spent");
 
     // One tab goes on; the other is still within its grace.
-    assert_eq!(successor(tokens.rotate(&rotate("second", "third", later(10)), &reuse).await.unwrap()), TokenHash::of("third"));
+    assert_eq!(
+        successor(tokens.rotate(&rotate("second", "third", later(10)), &reuse).await.unwrap()),
+        TokenHash::of("third")
+    );
     let again = tokens.rotate(&rotate("token 1", "second", later(31)), &reuse).await.unwrap();
     let Rotation::Granted { token, successor } = again else { panic!("{again:?}") };
     assert_eq!((token.token_id, successor), (token_id(1), TokenHash::of("second")));
@@ -137,7 +145,10 @@ pub(crate) async fn a_link_counts_once(backend: &impl HasStores) {
     let mut expired = token(2, TokenKind::SignIn, user(2));
     expired.expires_at = Some(START);
     tokens.create_token(&expired, &entry("link_made")).await.unwrap();
-    assert_eq!(conflict(tokens.exchange_link(&expired.hash, &session(20), &entry("signed_in")).await), Conflict::LinkSpent);
+    assert_eq!(
+        conflict(tokens.exchange_link(&expired.hash, &session(20), &entry("signed_in")).await),
+        Conflict::LinkSpent
+    );
     tokens.create_token(&token(3, TokenKind::Cli, user(2)), &entry("signed_in")).await.unwrap();
     let not_a_link = tokens.exchange_link(&TokenHash::of("token 3"), &session(20), &entry("signed_in")).await;
     assert_eq!(conflict(not_a_link), Conflict::LinkSpent);

@@ -12,6 +12,7 @@ use crate::worker::{NewGrant, Registration, Seen};
 fn capabilities(slots: u32) -> Capabilities {
     Capabilities {
         slots,
+        agent_version: "0.1.0".to_owned(),
         tools: Vec::new(),
         os: "linux".to_owned(),
         arch: "x86_64".to_owned(),
@@ -161,7 +162,8 @@ pub(crate) async fn what_a_worker_tells_is_kept(backend: &impl HasStores) {
     let seen = |n, at, capabilities| Seen { worker_id: worker(n), at: later(at), load, capabilities };
     workers.save_seen(&[seen(1, 5, Some(capabilities(7))), seen(2, 6, None), seen(9, 7, None)]).await.unwrap();
     workers.save_seen(&[]).await.unwrap();
-    let (first, second) = (workers.worker(worker(1)).await.unwrap().unwrap(), workers.worker(worker(2)).await.unwrap().unwrap());
+    let (first, second) =
+        (workers.worker(worker(1)).await.unwrap().unwrap(), workers.worker(worker(2)).await.unwrap().unwrap());
     assert_eq!((first.last_seen, first.load, first.capabilities.slots), (Some(later(5)), load, 7));
     assert_eq!((second.last_seen, second.load, second.capabilities.slots), (Some(later(6)), load, 2));
 
@@ -190,7 +192,12 @@ pub(crate) async fn a_removed_worker_stays_in_history(backend: &impl HasStores) 
     assert_eq!(workers.role_of(user(1), worker(1)).await.unwrap(), None);
     assert!(workers.remove(worker(1), &entry("x")).await.is_err());
     assert!(workers.set_pause(worker(1), true, &entry("x")).await.is_err());
-    let grant = NewGrant { grant_id: GrantId::from_uuid(uuid(8, 51)), user_id: user(2), worker_id: worker(1), role: WorkerRole::Viewer };
+    let grant = NewGrant {
+        grant_id: GrantId::from_uuid(uuid(8, 51)),
+        user_id: user(2),
+        worker_id: worker(1),
+        role: WorkerRole::Viewer,
+    };
     assert!(workers.grant(&grant, &entry("x")).await.is_err());
 }
 
@@ -199,12 +206,16 @@ pub(crate) async fn roles_are_given_and_ended(backend: &impl HasStores) {
     two_people(stores).await;
     let workers = &stores.workers;
     workers.register(&registration(1, user(1), None), &entry("worker_joined")).await.unwrap();
-    let grant = |n, role| NewGrant { grant_id: GrantId::from_uuid(uuid(8, n)), user_id: user(2), worker_id: worker(1), role };
+    let grant =
+        |n, role| NewGrant { grant_id: GrantId::from_uuid(uuid(8, n)), user_id: user(2), worker_id: worker(1), role };
     workers.grant(&grant(50, WorkerRole::Viewer), &entry("role_given")).await.unwrap();
     workers.grant(&grant(51, WorkerRole::Operator), &entry("role_given")).await.unwrap();
     assert_eq!(workers.role_of(user(2), worker(1)).await.unwrap(), Some(WorkerRole::Operator));
     let grants = workers.grants(worker(1)).await.unwrap();
-    assert_eq!(grants.iter().map(|grant| (grant.user_id, grant.is_active)).collect::<Vec<_>>(), [(user(1), true), (user(2), true)]);
+    assert_eq!(
+        grants.iter().map(|grant| (grant.user_id, grant.is_active)).collect::<Vec<_>>(),
+        [(user(1), true), (user(2), true)]
+    );
     assert_eq!(grants[1].grant_id, GrantId::from_uuid(uuid(8, 50)), "one row for a user and a worker");
     workers.revoke_grant(user(2), worker(1), &entry("role_ended")).await.unwrap();
     assert_eq!(workers.role_of(user(2), worker(1)).await.unwrap(), None);

@@ -1,0 +1,166 @@
+//! `garageswarm login`, `logout`, `whoami`: as whom this command line acts.
+//!
+//! Secrets are asked for without showing them, or read from standard input; none needs to stand in a command.
+
+use std::io::{BufRead as _, IsTerminal as _};
+
+use clap::Args;
+use swarm_client::{Address, Coordinator};
+use swarm_model::rights::InstanceRole;
+use swarm_proto::auth::{ExchangeLink, Login, Register, Session, SessionKind, User};
+
+use crate::context::{Context, token_of_environment};
+use crate::failure::{Exit, Failure};
+use crate::output::table::Facts;
+use crate::readable::{ago, plain};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  garageswarm login --coordinator https://swarm.example.org
+  garageswarm login --link 'http://127.0.0.1:8420/signin#TOKEN'
+  pass show swarm | garageswarm login --user ada --coordinator https://swarm.example.org")]
+pub(crate) struct LoginArgs {
+    /// Your name there; asked for where it is missing.
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// A one-time sign-in link in place of name and password; `-` reads it from standard input.
+    #[arg(long, value_name = "LINK", conflicts_with_all = ["user", "invitation"])]
+    link: Option<String>,
+    /// An invitation, or the set-up token of `serve`: makes your account first. `-` reads it from standard input.
+    #[arg(long, value_name = "TOKEN")]
+    invitation: Option<String>,
+}
+
+pub(crate) async fn login(args: LoginArgs, context: &Context) -> Result<(), Failure> {
+    let (coordinator, session) = match args.link {
+        Some(link) => by_link(&given(link)?, context).await?,
+        None => by_password(args.user, args.invitation, context).await?,
+    };
+    let address = coordinator.address().clone();
+    let mut sign_ins = context.sign_ins()?;
+    let place = sign_ins.keep(&address, None, &session.user.username, &session.access_token)?;
+    context
+        .output
+        .object(&session.user, |user| format!("you are signed in to {address} as {}", plain(&user.username)))?;
+    context.output.remark(&format!("the sign-in is kept in {place}"));
+    Ok(())
+}
+
+async fn by_link(link: &str, context: &Context) -> Result<(Coordinator, Session), Failure> {
+    let (coordinator, token) = match link.split_once('#') {
+        Some((page, token)) => {
+            let address =
+                page.trim_end_matches('/').trim_end_matches("/signin").parse::<Address>().map_err(Failure::fault)?;
+            if context.named().is_some_and(|named| *named != address) {
+                return Err(Failure::usage("the link and --coordinator name different coordinators"));
+            }
+            (Coordinator::at(address)?, token)
+        }
+        None => (context.coordinator()?, link),
+    };
+    let exchange = ExchangeLink { token: token.to_owned(), kind: SessionKind::Cli };
+    let (_, session) = coordinator.exchange_link(&exchange).await?;
+    Ok((coordinator, session))
+}
+
+async fn by_password(
+    user: Option<String>,
+    invitation: Option<String>,
+    context: &Context,
+) -> Result<(Coordinator, Session), Failure> {
+    let coordinator = context.coordinator()?;
+    let invitation = invitation.map(given).transpose()?;
+    let username = user.map_or_else(|| ask("Name", false), Ok)?;
+    let password = ask(if invitation.is_some() { "New password (10 characters at least)" } else { "Password" }, true)?;
+    if let Some(invitation) = invitation {
+        let register = Register { invitation, username: username.clone(), email: None, password: password.clone() };
+        coordinator.register(&register).await?;
+    }
+    let (_, session) = coordinator.login(&Login { username, password, kind: SessionKind::Cli }).await?;
+    Ok((coordinator, session))
+}
+
+/// The value itself, or a line of standard input where it is `-`.
+fn given(value: String) -> Result<String, Failure> {
+    if value == "-" { ask("Token", true) } else { Ok(value.trim().to_owned()) }
+}
+
+/// A line from the person, or from standard input where that is no terminal.
+fn ask(what: &str, is_secret: bool) -> Result<String, Failure> {
+    let missing = |error: std::io::Error| Failure::usage(format!("{} cannot be read: {error}", what.to_lowercase()));
+    let line = if std::io::stdin().is_terminal() {
+        if is_secret {
+            rpassword::prompt_password(format!("{what}: ")).map_err(missing)?
+        } else {
+            eprint_prompt(what)?;
+            read_line().map_err(missing)?
+        }
+    } else {
+        read_line().map_err(missing)?
+    };
+    let line = line.trim_end_matches(['\r', '\n']).to_owned();
+    if line.is_empty() { Err(Failure::usage(format!("no {} was given", what.to_lowercase()))) } else { Ok(line) }
+}
+
+fn eprint_prompt(what: &str) -> Result<(), Failure> {
+    use std::io::Write as _;
+    let mut stderr = anstream::stderr();
+    write!(stderr, "{what}: ")?;
+    Ok(stderr.flush()?)
+}
+
+fn read_line() -> std::io::Result<String> {
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    Ok(line)
+}
+
+pub(crate) async fn logout(context: &Context) -> Result<(), Failure> {
+    let coordinator = context.coordinator()?;
+    let address = coordinator.address();
+    let mut sign_ins = context.sign_ins()?;
+    let Some(sign_in) = sign_ins.at(address).cloned() else {
+        return Err(Failure::new(Exit::NoAccess, format!("you are not signed in to {address}")));
+    };
+    // The token must end there too, unless the coordinator does not know it any more.
+    if let Some(token) = sign_ins.token(&sign_in)? {
+        match coordinator.signed_in(token).logout().await {
+            Ok(()) => {}
+            Err(error) if error.is_unauthenticated() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    sign_ins.forget(&sign_in)?;
+    context.output.remark(&format!("{} is signed out of {address}", plain(&sign_in.username)));
+    Ok(())
+}
+
+pub(crate) async fn whoami(context: &Context) -> Result<(), Failure> {
+    let client = context.client()?;
+    let me = client.me().await?;
+    let kept = if token_of_environment().is_some() {
+        "GARAGESWARM_TOKEN"
+    } else if context.sign_ins()?.at(client.address()).is_some_and(|sign_in| sign_in.is_in_keychain()) {
+        "the keychain"
+    } else {
+        "a file that only you may read"
+    };
+    context.output.object(&me, |me| words(me, client.address(), kept, context))
+}
+
+fn words(me: &User, address: &Address, kept: &str, context: &Context) -> String {
+    let role = match me.role {
+        InstanceRole::Admin => "admin",
+        InstanceRole::Member => "member",
+    };
+    let mut facts = Facts::default();
+    facts
+        .fact("name", plain(&me.username))
+        .fact("role", role)
+        .maybe("e-mail", me.email.as_deref().map(plain))
+        .fact("coordinator", address.to_string())
+        .fact("sign-in", format!("in {kept}"))
+        .fact("password", if me.has_password { "set" } else { "none: you sign in by link" })
+        .fact("here since", ago(context.now(), me.created_at));
+    facts.text()
+}

@@ -1,0 +1,167 @@
+//! The checks themselves.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use swarm_model::tool::ToolHealth;
+use swarm_server::ServerConfig;
+use swarm_tools::Registry;
+
+use super::{Check, DoctorArgs};
+use crate::config::{Flags, load};
+use crate::context::Context;
+use crate::failure::{Failure, with_causes};
+use crate::readable::bytes;
+
+/// Less free space than this is worth a word.
+const LITTLE_SPACE: u64 = 2_000_000_000;
+
+/// Looks at everything, in the order in which things depend on each other.
+pub(super) async fn all(args: &DoctorArgs, context: &Context) -> Result<Vec<Check>, Failure> {
+    let data_dir = context.places.data_dir(args.data_dir.as_deref())?;
+    let mut checks = vec![
+        Check::ok(
+            "version",
+            format!("{} on {} {}", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH),
+        ),
+        folder(&data_dir),
+        settings(args, context),
+        guard().await,
+        keychain(context),
+    ];
+    checks.extend(coordinator(context).await);
+    checks.extend(tools().await);
+    Ok(checks)
+}
+
+fn folder(data_dir: &Path) -> Check {
+    let shown = data_dir.display().to_string();
+    let existing = data_dir.ancestors().find(|folder| folder.exists()).unwrap_or(data_dir);
+    let free = free_space(existing);
+    let room = free.map(|free| format!(", {} free", bytes(free))).unwrap_or_default();
+    let is_writable = std::fs::metadata(existing).is_ok_and(|found| !found.permissions().readonly());
+    if !is_writable {
+        return Check::missing(
+            "data folder",
+            format!("{shown} cannot be written"),
+            "mend its rights, or name another one with --data-dir",
+        );
+    }
+    if free.is_some_and(|free| free < LITTLE_SPACE) {
+        return Check::note("data folder", format!("{shown}{room}"), "a full disk stops tasks: free some space");
+    }
+    let state = if data_dir.exists() { room } else { format!(", made at the first start{room}") };
+    Check::ok("data folder", format!("{shown}{state}"))
+}
+
+/// What is free on the volume that holds a folder, where the system tells.
+fn free_space(folder: &Path) -> Option<u64> {
+    let disks = sysinfo::Disks::new_with_refreshed_list().ok()?;
+    let holding = disks.iter().filter(|disk| folder.starts_with(disk.mount_point()));
+    holding.max_by_key(|disk| disk.mount_point().as_os_str().len()).map(sysinfo::Disk::available_space)
+}
+
+fn settings(args: &DoctorArgs, context: &Context) -> Check {
+    let flags = Flags { data_dir: args.data_dir.clone(), ..Flags::default() };
+    match load(&flags, context, ServerConfig::default()) {
+        Err(failure) => Check::missing("settings", failure.what(), "mend the file or the variable that it names"),
+        Ok(config) => match config.validate().as_slice() {
+            [] => Check::ok("settings", "they make sense"),
+            problems => {
+                let all: Vec<_> = problems.iter().map(ToString::to_string).collect();
+                Check::missing("settings", all.join("; "), "`garageswarm config print` shows the effective ones")
+            }
+        },
+    }
+}
+
+/// Starts the guard with nothing to do: it must come, and say so.
+async fn guard() -> Check {
+    let broken = |found: String| Check::missing("guard", found, "install the program anew: every run stands under it");
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return broken(format!("the program does not know where it is: {error}")),
+    };
+    let mut command = tokio::process::Command::new(program);
+    command.arg(swarm_tools::guard::SUBCOMMAND).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    match tokio::time::timeout(Duration::from_secs(5), command.kill_on_drop(true).status()).await {
+        // Without a specification it refuses, with the code that the parser uses too.
+        Ok(Ok(status)) if status.code() == Some(2) => Check::ok("guard", "runs are guarded"),
+        Ok(Ok(status)) => broken(format!("it ended with {status}")),
+        Ok(Err(error)) => broken(format!("it cannot be started: {error}")),
+        Err(_) => broken("it did not answer".to_owned()),
+    }
+}
+
+fn keychain(context: &Context) -> Check {
+    match context.vault.probe() {
+        Ok(()) => Check::ok("keychain", "sign-ins are kept in it"),
+        Err(error) => Check::note(
+            "keychain",
+            with_causes(&error),
+            format!("sign-ins are kept in {}, which only you may read", context.places.config_dir.display()),
+        ),
+    }
+}
+
+async fn coordinator(context: &Context) -> Vec<Check> {
+    let client = match context.client() {
+        Ok(client) => client,
+        Err(failure) => return vec![Check::missing("sign-in", failure.what(), failure.advice().unwrap_or_default())],
+    };
+    let address = client.address().clone();
+    let me = match client.me().await {
+        Ok(me) => me,
+        Err(error) if error.is_unreachable() => {
+            return vec![Check::missing(
+                "coordinator",
+                error.to_string(),
+                "start it with `garageswarm up`, or name another with --coordinator",
+            )];
+        }
+        Err(error) => {
+            return vec![Check::missing(
+                "sign-in",
+                error.to_string(),
+                format!("garageswarm login --coordinator {address}"),
+            )];
+        }
+    };
+    let mut checks = vec![Check::ok("sign-in", format!("{} at {address}", me.username))];
+    match client.status().await {
+        Ok(status) if status.version != env!("CARGO_PKG_VERSION") => {
+            let found = format!("{address} has version {}", status.version);
+            checks.push(Check::note("coordinator", found, "use the same version here and there"));
+        }
+        Ok(status) if status.paused => {
+            let found = format!("{address} hands nothing out: the swarm is paused");
+            checks.push(Check::note("coordinator", found, "`garageswarm swarm resume` ends that"));
+        }
+        Ok(status) if status.workers.values().sum::<u64>() == 0 => {
+            let found = format!("{address} answers, but no machine has joined it");
+            checks.push(Check::note("coordinator", found, "`garageswarm key create` begins one"));
+        }
+        Ok(status) => {
+            checks.push(Check::ok("coordinator", format!("{address} answers, {} slots are free", status.free_slots)))
+        }
+        Err(error) => checks.push(Check::missing("coordinator", error.to_string(), "look into its log")),
+    }
+    checks
+}
+
+async fn tools() -> Vec<Check> {
+    let found = Registry::standard().detect_all(&BTreeMap::new()).await;
+    let checks = found.into_iter().map(|tool| {
+        let name = format!("tool {}", tool.name);
+        let version = tool.version.map_or_else(|| "found".to_owned(), |version| format!("version {version}"));
+        match tool.health {
+            ToolHealth::Ready => Check::ok(name, version),
+            ToolHealth::NotAllowed => Check::note(name, "not switched on", "switch it on in worker.toml"),
+            ToolHealth::NeedsLogin { fix } => Check::note(name, format!("{version}, not signed in"), fix),
+            ToolHealth::Missing { fix } => Check::note(name, "not found", fix),
+        }
+    });
+    checks.collect()
+}

@@ -1,0 +1,12 @@
+//! The coordinator from outside: through its router, with a clock that stands still.
+
+mod document;
+mod errors;
+mod keys;
+mod names;
+mod passwords;
+mod people;
+mod probes;
+mod sessions;
+mod sockets;
+mod swarm;

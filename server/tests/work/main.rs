@@ -1,0 +1,7 @@
+//! The main job from outside: tasks, workers over HTTP and over sockets, viewers.
+
+mod http_workers;
+mod support;
+mod tasks;
+mod viewers;
+mod worker_sockets;

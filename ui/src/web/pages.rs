@@ -1,0 +1,16 @@
+//! The pages.
+
+mod first_run;
+mod home;
+mod missing;
+mod signin;
+mod task;
+mod tasks;
+mod workers;
+
+pub(crate) use home::Home;
+pub(crate) use missing::Missing;
+pub(crate) use signin::SignIn;
+pub(crate) use task::Task;
+pub(crate) use tasks::Tasks;
+pub(crate) use workers::Workers;
