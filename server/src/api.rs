@@ -1,8 +1,8 @@
 //! The interface: every route, in the order in which a request meets them.
 //!
 //! From outside in: an id and a span, panics caught, foreign names refused, headers of safety, allowed origins,
-//! compression, then the route. Everything under the prefix answers with JSON, also where there is no such route;
-//! everything else that a browser asks for is the panel's.
+//! compression, strangers refused where a right is needed, then the route. Everything under the prefix answers
+//! with JSON, also where there is no such route; everything else that a browser asks for is the panel's.
 
 mod account;
 mod documents;
@@ -58,6 +58,7 @@ pub(crate) fn router(state: &AppState) -> Router {
     // Files that runs left behind may be large and are often packed already.
     let packed = DefaultPredicate::new().and(NotForContentType::const_new("application/octet-stream"));
     let interface = resources
+        .layer(from_fn_with_state(state.clone(), rights::refuse_strangers))
         .nest(API_PREFIX, ws::router())
         .merge(documents::router(&document))
         .layer(DefaultBodyLimit::max(state.config.limits.body_bytes))

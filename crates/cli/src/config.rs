@@ -46,8 +46,12 @@ pub(crate) fn load(flags: &Flags, context: &Context, base: ServerConfig) -> Resu
         Some(named) => named.clone(),
         None => data_dir.join(FILE),
     };
-    let layers = Figment::from(Serialized::defaults(base))
-        .merge(Toml::file_exact(file))
+    let mut layers = Figment::from(Serialized::defaults(base));
+    // The usual file may be absent; `file_exact` takes it as it is named, without a search in the folders above.
+    if file.is_file() {
+        layers = layers.merge(Toml::file_exact(file));
+    }
+    let layers = layers
         .merge(environment())
         .merge(secret_files()?);
     let mut config: ServerConfig = layers.extract().map_err(|errors| unreadable(&errors))?;

@@ -5,7 +5,6 @@ use axum::body::Bytes;
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse as _;
 use axum::routing::get;
-use swarm_model::rights::{Asker, Relation, allows};
 use swarm_proto::{API_PREFIX, Problem};
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::Operation as Documented;
@@ -35,6 +34,9 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
     <Problem as utoipa::ToSchema>::schemas(&mut nested);
     components.schemas.extend(nested);
     document.components = Some(components);
+    // A path that swallows the rest is one of axum's; the document has plain parameters.
+    let paths = std::mem::take(&mut document.paths.paths);
+    document.paths.paths = paths.into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
     for (path, item) in &mut document.paths.paths {
         let below = path.strip_prefix(API_PREFIX).unwrap_or(path);
         for (method, operation) in operations(item) {
@@ -51,7 +53,7 @@ fn complete_operation(operation: &mut Documented, method: &str, path: &str) {
     operation.responses.responses.insert("default".to_owned(), problem.build().into());
     let Some(right) = rights::needed(method, path) else { return };
     operation.extensions = Some(ExtensionsBuilder::new().add("x-right", right.as_str()).build());
-    if !allows(right, Asker::Anonymous, Relation::None) {
+    if !rights::is_open(right) {
         operation.security = Some(vec![SecurityRequirement::new::<_, [&str; 0], &str>(BEARER, [])]);
     }
 }

@@ -1,9 +1,17 @@
 //! Which right each route needs: what its handler asks the table of rights for, as the document tells it.
 //!
-//! A route without a line here, and a line without a route, fail a test; so do a handler that lets a stranger in
-//! where the table would not.
+//! Strangers are refused by this list before anything of a body is read; everything finer is the handler's, who
+//! knows the thing that is asked about. A route without a line here, and a line without a route, fail a test.
 
-use swarm_model::rights::Operation;
+use axum::extract::{FromRequestParts as _, MatchedPath, Request, State};
+use axum::http::Method;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use swarm_model::rights::{Asker, Operation, Relation, allows};
+use swarm_proto::API_PREFIX;
+
+use crate::auth::Identity;
+use crate::state::AppState;
 
 /// Method, path below the prefix, and the operation.
 pub(super) const NEEDED: &[(&str, &str, Operation)] = &[
@@ -11,7 +19,8 @@ pub(super) const NEEDED: &[(&str, &str, Operation)] = &[
     ("post", "/auth/login", Operation::SignIn),
     ("post", "/auth/link", Operation::SignIn),
     ("post", "/auth/refresh", Operation::SignIn),
-    ("post", "/auth/logout", Operation::ManageSelf),
+    // Like renewing: the cookie is enough where the access token has run out.
+    ("post", "/auth/logout", Operation::SignIn),
     ("get", "/auth/me", Operation::ManageSelf),
     ("post", "/auth/change-password", Operation::ManageSelf),
     ("post", "/auth/ticket", Operation::WatchEvents),
@@ -52,5 +61,43 @@ pub(super) const NEEDED: &[(&str, &str, Operation)] = &[
 
 /// The operation that a route needs.
 pub(super) fn needed(method: &str, path: &str) -> Option<Operation> {
-    NEEDED.iter().find(|(known, at, _)| *known == method && *at == path).map(|(_, _, operation)| *operation)
+    let found = NEEDED.iter().find(|(known, at, _)| *known == method && *at == path);
+    found.map(|(_, _, operation)| *operation)
+}
+
+/// Whether somebody who proved nothing may use it.
+pub(super) fn is_open(operation: Operation) -> bool {
+    allows(operation, Asker::Anonymous, Relation::None)
+}
+
+/// Refuses strangers where a right is needed, and keeps who it is for the handler.
+pub(super) async fn refuse_strangers(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let needed = request.extensions().get::<MatchedPath>().and_then(|route| {
+        let below = route.as_str().strip_prefix(API_PREFIX)?.replace("{*", "{");
+        needed(method_name(request.method()), &below)
+    });
+    if needed.is_none_or(is_open) {
+        return next.run(request).await;
+    }
+    let (mut parts, body) = request.into_parts();
+    let identity = match Identity::from_request_parts(&mut parts, &state).await {
+        Ok(identity) => identity,
+        Err(error) => return error.into_response(),
+    };
+    if let Err(error) = identity.require_known() {
+        return error.into_response();
+    }
+    parts.extensions.insert(identity);
+    next.run(Request::from_parts(parts, body)).await
+}
+
+/// The method as the list names it; what answers GET answers HEAD.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET | Method::HEAD => "get",
+        Method::POST => "post",
+        Method::PUT => "put",
+        Method::DELETE => "delete",
+        _ => "other",
+    }
 }

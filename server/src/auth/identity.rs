@@ -202,6 +202,10 @@ impl FromRequestParts<AppState> for Identity {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        // It was found out already, before the body was read.
+        if let Some(identity) = parts.extensions.get::<Self>() {
+            return Ok(identity.clone());
+        }
         let Ok(from) = ClientAddress::from_request_parts(parts, state).await;
         // A browser cannot send a header when it opens a socket: it shows a ticket, which is good for nothing else.
         if parts.headers.contains_key(UPGRADE) {

@@ -8,7 +8,6 @@ pub const ALL_TASKS: &str = "All tasks";
 pub const WAITING: &str = "Waiting";
 pub const NOT_FINISHED: &str = "Did not finish";
 pub const NOTHING_FAILED: &str = "Nothing failed lately.";
-pub const NOTHING_WAITS: &str = "Nothing waits.";
 pub const QUEUE_EMPTY: &str = "The queue is empty.";
 pub const NO_RUN: &str = "No run is going on. Submit a task, and it starts here as soon as a machine has a free slot.";
 pub const LAST_DONE: &str = "Done lately";

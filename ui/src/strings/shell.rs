@@ -1,6 +1,6 @@
 //! What frames every page.
 
-use crate::view::words::{counted, spoken};
+use crate::view::words::{capital, counted};
 
 pub const PRODUCT: &str = "GarageSwarm";
 pub const SKIP: &str = "Skip to the page";
@@ -82,20 +82,22 @@ pub fn not_loaded(what: &str, why: &str) -> String {
 
 /// An error as a sentence.
 pub fn sentence(error: &str) -> String {
-    let error = crate::view::words::capital(error.trim());
+    let error = error.trim();
+    // An address at the beginning stays as it is.
+    let error = if error.starts_with("http") { error.to_owned() } else { capital(error) };
     if error.ends_with(['.', '!', '?']) { error } else { format!("{error}.") }
 }
 
 pub fn task_done(number: i64, title: &str) -> String {
-    format!("Task {number} is done: {title}.")
+    format!("Task {number} is done: {}", sentence(title))
 }
 
 pub fn task_failed(number: i64, title: &str) -> String {
-    format!("Task {number} failed: {title}.")
+    format!("Task {number} failed: {}", sentence(title))
 }
 
 pub fn task_waits(number: i64, title: &str) -> String {
-    format!("Task {number} waits: {title}.")
+    format!("Task {number} waits: {}", sentence(title))
 }
 
 pub fn worker_offline(name: &str) -> String {
@@ -108,10 +110,6 @@ pub fn worker_online(name: &str) -> String {
 
 pub fn and_more(n: u64) -> String {
     format!("{n} more.")
-}
-
-pub fn up_for(span: std::time::Duration) -> String {
-    format!("Running for {}", spoken(span))
 }
 
 pub fn working(n: u64) -> String {

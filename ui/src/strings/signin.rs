@@ -1,6 +1,5 @@
 //! Signing in.
 
-pub const TITLE: &str = "Sign in";
 pub const NAME: &str = "Name";
 pub const PASSWORD: &str = "Password";
 pub const SUBMIT: &str = "Sign in";

@@ -142,10 +142,6 @@ pub fn no_such(name: &str) -> String {
     format!("There is no task {name}, or it is not yours.")
 }
 
-pub fn cancelling(number: i64) -> String {
-    format!("Task {number} is being cancelled.")
-}
-
 pub fn retried(number: i64) -> String {
     format!("Submitted again as task {number}.")
 }

@@ -24,7 +24,6 @@ pub const COLUMN_AGE: &str = "Age";
 pub const COLUMN_TOOK: &str = "Took";
 pub const COLUMN_TRIES: &str = "Tries";
 pub const OLDER: &str = "Show older";
-pub const ALL_SHOWN: &str = "No older tasks.";
 pub const NOTHING_MATCHES: &str = "Nothing matches.";
 pub const CLEAR: &str = "Show all tasks";
 pub const EMPTY_BODY: &str = "Submit one, and it starts as soon as a machine has a free slot.";

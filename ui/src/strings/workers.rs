@@ -1,6 +1,6 @@
 //! The machines.
 
-use crate::view::words::{capital, counted, number};
+use crate::view::words::counted;
 
 pub const NO_MACHINE: &str = "No machine has joined yet";
 pub const COLUMN_MACHINE: &str = "Machine";
@@ -38,7 +38,6 @@ pub const REMOVE_ASK_BODY: &str = "Its credential ends at once, and what it runs
 pub const SEE_TASKS: &str = "Its tasks";
 
 pub const ADD: &str = "Add a machine";
-pub const ADD_SHORT: &str = "Add";
 pub const ADD_BODY: &str = "Run this on the other machine, where `garageswarm` is installed. The key lets one machine in, once, within an hour.";
 pub const ADD_MAKING: &str = "Making a key";
 pub const ADD_LOOPBACK: &str = "This coordinator listens on its own machine only. From another one, open a tunnel first and leave it open:";
@@ -120,8 +119,4 @@ pub fn joined(name: &str) -> String {
 
 pub fn key_until(at: &str) -> String {
     format!("The key ends at {at}.")
-}
-
-pub fn machines(n: u64) -> String {
-    capital(&number(n))
 }

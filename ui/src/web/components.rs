@@ -12,6 +12,7 @@ pub(crate) mod icon;
 pub(crate) mod log;
 pub(crate) mod meter;
 pub(crate) mod new_task;
+pub(crate) mod prose;
 pub(crate) mod run;
 pub(crate) mod score;
 pub(crate) mod shell;

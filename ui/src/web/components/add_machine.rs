@@ -14,6 +14,7 @@ use super::door::SmallDoor;
 use super::failure::NotLoaded;
 use super::glyph::Sign;
 use super::icon::Icon;
+use super::prose::Prose;
 use crate::strings::workers as text;
 use crate::view::door::{self, Stand};
 use crate::view::joining;
@@ -99,7 +100,7 @@ pub(crate) fn JoinLine() -> impl IntoView {
                 <p>{text::ADD_LOOPBACK}</p>
                 <CopyLine line=tunnel />
             })}
-            <p>{text::ADD_BODY}</p>
+            <p><Prose text=text::ADD_BODY /></p>
             <CopyLine line primary=true />
             <p class="join-key">
                 <span class="meta">{ends}</span>
@@ -113,7 +114,7 @@ pub(crate) fn JoinLine() -> impl IntoView {
 /// What the line does to the machine.
 #[component]
 pub(crate) fn WhatItDoes() -> impl IntoView {
-    let line = |line: &'static str| view! { <li>{line}</li> };
+    let line = |line: &'static str| view! { <li><Prose text=line /></li> };
     view! {
         <aside class="what-it-does">
             <h3>{text::WHAT_IT_DOES}</h3>

@@ -10,6 +10,7 @@ use wasm_bindgen::JsCast as _;
 
 use super::glyph::Sign;
 use super::icon::{Draw, Icon};
+use super::prose::Prose;
 use crate::strings::log as text;
 use crate::view::log::ansi::Style;
 use crate::view::log::{Bounds, Find, Hit, Kind, LogView, Piece, Row};
@@ -246,7 +247,7 @@ pub(crate) fn Log(
                 tabindex="0"
                 on:scroll=move |_| page.scrolled()
             >
-                {move || (missing.get() > 0).then(|| view! { <p class="log-note">{text::missing_before(missing.get())}</p> })}
+                {move || (missing.get() > 0).then(|| view! { <p class="log-note"><Prose text=text::missing_before(missing.get()) /></p> })}
                 {move || page.trouble.get().map(|trouble| view! { <p class="log-note bad">{trouble}</p> })}
                 {move || (total.get() == 0).then(|| view! {
                     <p class="log-note">{if is_live.get() { text::EMPTY } else { text::EMPTY_ENDED }}</p>

@@ -3,6 +3,7 @@
 use leptos::html;
 use leptos::prelude::*;
 use swarm_model::TaskId;
+use swarm_model::log::LogStream;
 
 use super::glyph::Sign;
 use super::log::{letters_in, piece};
@@ -42,7 +43,8 @@ pub(crate) fn RunCard(
             let columns = node.get_untracked().map(|node| letters_in(&node, LETTER).saturating_sub(PADDING));
             let tail = log.try_update_value(|log| {
                 log.set_columns(columns);
-                log.extend(entries);
+                // What it used is told on its page; a card shows what it says.
+                log.extend(entries.into_iter().filter(|entry| entry.stream != LogStream::Usage).collect());
                 log.tail(LINES)
             });
             tail.into_iter().for_each(|tail| { rows.try_set(tail); });

@@ -14,6 +14,7 @@ use crate::web::components::add_machine::{JoinLine, WhatItDoes};
 use crate::web::components::button::{Button, Weight};
 use crate::web::components::glyph::Sign;
 use crate::web::components::icon::Icon;
+use crate::web::components::prose::Prose;
 use crate::web::components::run::RunCard;
 use crate::web::live::use_live;
 
@@ -141,7 +142,7 @@ fn Tools(step: Memo<Step>) -> impl IntoView {
             real.map(|(worker, tool)| {
                 let said = door::tool(tool);
                 let state = if matches!(tool.health, ToolHealth::Ready) { "" } else { said.word };
-                view! { <li><b>{words::tool(tool.name.as_str())}</b>" "{state}", "{worker.machine_name.clone()}<span class="fix">{said.fix}</span></li> }
+                view! { <li><b>{words::tool(tool.name.as_str())}</b>" "{state}", "{worker.machine_name.clone()}<span class="fix"><Prose text=said.fix /></span></li> }
             })
             .collect_view()
         })

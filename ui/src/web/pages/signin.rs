@@ -10,6 +10,7 @@ use crate::web::components::button::{Button, Weight};
 use crate::web::components::copy_line::CopyLine;
 use crate::web::components::field::TextField;
 use crate::web::components::icon::Icon;
+use crate::web::components::prose::Prose;
 use crate::web::session::{Auth, Why, use_sessions};
 
 /// The page of somebody who is not signed in, or not yet.
@@ -82,7 +83,7 @@ fn Password(why: Why) -> impl IntoView {
             <TextField id="password" label=text::PASSWORD value=password secret=true autocomplete="current-password" error=password_error />
             <Button weight=Weight::Primary label submits=true off=is_sending on_press=|| {} />
         </form>
-        <p class="meta">{text::NO_PASSWORD}</p>
+        <p class="meta"><Prose text=text::NO_PASSWORD /></p>
     }
 }
 

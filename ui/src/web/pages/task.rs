@@ -21,6 +21,7 @@ use crate::web::components::failure::{Loading, NotLoaded};
 use crate::web::components::glyph::{Sign, StateWord};
 use crate::web::components::icon::Icon;
 use crate::web::components::log::Log;
+use crate::web::components::prose::Prose;
 use crate::web::keys::use_keys;
 use crate::web::live::{Live, use_live};
 use side::Side;
@@ -314,7 +315,7 @@ fn Next(known: Known) -> impl IntoView {
     });
     move || {
         let next = next.get()?;
-        let body = next.body.into_iter().map(|line| view! { <p>{line}</p> }).collect_view();
+        let body = next.body.into_iter().map(|line| view! { <p><Prose text=line /></p> }).collect_view();
         Some(view! {
             <div class="next">
                 <Sign glyph=next.glyph />

@@ -23,6 +23,7 @@ use crate::web::components::failure::{Loading, NotLoaded};
 use crate::web::components::glyph::Sign;
 use crate::web::components::icon::Icon;
 use crate::web::components::meter::Meter;
+use crate::web::components::prose::Prose;
 use crate::web::keys::use_keys;
 use crate::web::live::{Live, use_live};
 
@@ -113,7 +114,7 @@ fn Tools(worker: Memo<Option<Worker>>) -> impl IntoView {
             <li class=class>
                 {sign.map(|glyph| view! { <Sign glyph /> })}
                 <span>{tool.name}</span>" "<span class="version">{tool.version}</span>" "{tool.word}
-                {(!tool.fix.is_empty()).then(|| view! { <span class="fix">{tool.fix}</span> })}
+                {(!tool.fix.is_empty()).then(|| view! { <span class="fix"><Prose text=tool.fix.clone() /></span> })}
             </li>
         }
     };

@@ -26,6 +26,7 @@ pub(super) fn Top(account: RwSignal<bool>) -> impl IntoView {
     let path = use_location().pathname;
     let asks = RwSignal::new(false);
     let is_paused = Memo::new(move |_| live.swarm.with(Swarm::is_paused));
+    Effect::new(move || document().set_title(&title_of(&path.get())));
     let crumbs = move || {
         let path = path.get();
         match path.strip_prefix("/tasks/") {
@@ -37,12 +38,7 @@ pub(super) fn Top(account: RwSignal<bool>) -> impl IntoView {
             }
             .into_any(),
             None => view! {
-                <span>{match path.as_str() {
-                    "/tasks" => text::TASKS,
-                    "/workers" => text::WORKERS,
-                    "/" => text::HOME,
-                    _ => "",
-                }}</span>
+                <span>{name_of(&path)}</span>
             }
             .into_any(),
         }
@@ -67,6 +63,24 @@ pub(super) fn Top(account: RwSignal<bool>) -> impl IntoView {
             harmless=true
             on_confirm=move || live.steer_swarm(true)
         />
+    }
+}
+
+fn name_of(path: &str) -> &'static str {
+    match path {
+        "/" => text::HOME,
+        "/tasks" => text::TASKS,
+        "/workers" => text::WORKERS,
+        _ => "",
+    }
+}
+
+/// What the browser calls the page.
+fn title_of(path: &str) -> String {
+    match path.strip_prefix("/tasks/") {
+        Some(task) => format!("#{} · {}", task.trim_start_matches('#'), text::PRODUCT),
+        None if name_of(path).is_empty() => text::PRODUCT.to_owned(),
+        None => format!("{} · {}", name_of(path), text::PRODUCT),
     }
 }
 
