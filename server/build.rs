@@ -55,10 +55,12 @@ fn write_entry(entries: &mut String, folder: &Path, path: &Path) -> Result<(), B
     let immutable = relative.parent() == Some(Path::new("assets"));
     let mut packed = path.as_os_str().to_owned();
     packed.push(".gz");
-    let gzip = if Path::new(&packed).is_file() { format!("Some(include_bytes!({packed:?}))") } else { "None".into() };
+    // As string literals: a path may hold what ends one.
+    let (bytes, packed) = (path.to_string_lossy(), packed.to_string_lossy());
+    let gzip = if Path::new(&*packed).is_file() { format!("Some(include_bytes!({packed:?}))") } else { "None".into() };
     writeln!(
         entries,
-        "    ({name:?}, {:?}, \"\\\"{:016x}\\\"\", {immutable}, include_bytes!({path:?}), {gzip}),",
+        "    ({name:?}, {:?}, \"\\\"{:016x}\\\"\", {immutable}, include_bytes!({bytes:?}), {gzip}),",
         media_type(&name),
         hasher.finish(),
     )?;

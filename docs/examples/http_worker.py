@@ -8,12 +8,16 @@ It keeps no journal: killed in the middle of a run it has lost that run, and the
 the next worker. Python's standard library only, on Linux or macOS.
 """
 
-import argparse, json, os, platform, queue, signal, subprocess, sys, tempfile, threading, time
-import urllib.error, urllib.parse, urllib.request, uuid
+import argparse, collections, json, os, platform, queue, signal, subprocess, sys, tempfile, threading, time
+import urllib.error, urllib.request, uuid
 from datetime import datetime, timezone
 
 MAX_LINE = 16 * 1024  # bytes of one log line
 MAX_RESULT = 256 * 1024  # characters of output that become the result
+
+
+class Refused(Exception):
+    """The coordinator said no, and will say so again: (status, what it said)."""
 
 
 class Coordinator:
@@ -32,7 +36,7 @@ class Coordinator:
                     return json.load(answer)
             except urllib.error.HTTPError as error:
                 if error.code < 500 and error.code != 429:
-                    sys.exit(f"{method} {path}: {error.code} {error.read().decode(errors='replace')}")
+                    raise Refused(error.code, f"{method} {path}: {error.read().decode(errors='replace')}") from None
             except (urllib.error.URLError, OSError, json.JSONDecodeError) as error:
                 print(f"no answer ({error}); trying again", file=sys.stderr)
             time.sleep(pause)
@@ -44,7 +48,8 @@ class Run:
 
     def __init__(self, task):
         self.task, self.attempt = task, {"task_id": task["task_id"], "attempt": task["attempt"]}
-        self.lines, self.output, self.state = queue.Queue(), [], "running"  # then: cancelled, stale, timed out
+        self.state = "running"  # then: cancelled, stale, timed out
+        self.lines, self.output = queue.Queue(10_000), collections.deque(maxlen=2_000)  # a full queue holds the program up
         self.process = None
 
     def start(self, folder):
@@ -82,11 +87,14 @@ class Run:
 
     def kill(self):
         for sign in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self.process.pid, sign)
-            except (ProcessLookupError, PermissionError):
-                return
-            time.sleep(2)
+            self.kill_rest(sign)
+            time.sleep(2 if sign == signal.SIGTERM else 0)
+
+    def kill_rest(self, sign=signal.SIGKILL):
+        try:
+            os.killpg(self.process.pid, sign)
+        except (ProcessLookupError, PermissionError):
+            pass  # nobody is left
 
     def outcome(self):
         result = {"text": "\n".join(self.output)[-MAX_RESULT:], "usage": {"cost_kind": "none"}}
@@ -106,7 +114,7 @@ class Run:
 class Worker:
     def __init__(self, coordinator, worker_id):
         self.coordinator, self.path = coordinator, f"/workers/{worker_id}"
-        self.boot_id, self.run, self.every = str(uuid.uuid4()), None, 20
+        self.boot_id, self.run, self.begun = str(uuid.uuid4()), None, threading.Event()
 
     def obey(self, reply):
         """What the coordinator says of the run in every answer."""
@@ -116,18 +124,37 @@ class Worker:
         if run and run.attempt in reply.get("cancel", []):
             run.end("cancelled")
 
+    def heartbeat(self):
+        running = [self.run.attempt] if self.run else []
+        reply = self.coordinator.call("POST", self.path + "/heartbeat", {"boot_id": self.boot_id, "running": running})
+        self.obey(reply)
+        # While something runs, this is where a cancel is heard of.
+        return min(reply["heartbeat_ms"] / 1000, 1 if running else 20)
+
     def heartbeats(self):
-        while True:
-            running = [self.run.attempt] if self.run else []
-            reply = self.coordinator.call("POST", self.path + "/heartbeat", {"boot_id": self.boot_id, "running": running})
-            self.every = reply["heartbeat_ms"] / 1000
-            self.obey(reply)
-            time.sleep(min(self.every, 1) if running else self.every)  # a cancel is heard of here
+        try:
+            while True:
+                self.begun.wait(self.heartbeat())
+                self.begun.clear()
+        except Refused as refused:
+            print(f"the coordinator no longer wants this worker: {refused.args[1]}", file=sys.stderr)
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def report(self, **what):
         reply = self.coordinator.call("POST", self.path + "/report", what)
         self.obey(reply)
         return reply
+
+    def pull(self):
+        try:
+            pulled = self.coordinator.call("GET", self.path + "/pull-task?wait_ms=20000")
+        except Refused as refused:
+            if refused.args[0] != 409:
+                raise
+            self.heartbeat()  # a coordinator that was started anew does not know us yet
+            return
+        if pulled["task"]:
+            self.work(pulled["task"])
 
     def work(self, task):
         run = Run(task)
@@ -141,9 +168,13 @@ class Worker:
                 failed = {**run.attempt, "outcome": "failed", "class": "tool_missing", "error": str(error)}
                 return self.report(accepted=[run.attempt], results=[failed])
             self.run = run
-            self.report(accepted=[run.attempt])
-            self.follow(run)
-            self.run = None
+            self.begun.set()  # from now on the heartbeats come often
+            try:
+                self.report(accepted=[run.attempt])
+                self.follow(run)
+            finally:
+                run.kill_rest()
+                self.run = None
 
     def follow(self, run):
         limit = run.task.get("limits", {}).get("wall_clock_ms")
@@ -152,6 +183,8 @@ class Worker:
             if deadline and time.monotonic() > deadline:
                 run.end("timed out")
             more = any(thread.is_alive() for thread in run.threads)
+            if more and run.process.poll() is not None:
+                run.kill_rest()  # what it left behind would hold the pipes open
             batch = [run.lines.get() for _ in range(min(run.lines.qsize(), 500))]
             more = more or not run.lines.empty()
             if batch:
@@ -191,14 +224,19 @@ def main():
     arguments.add_argument("--state", default="http_worker.json")
     arguments.add_argument("--name", default=platform.node() or "http-worker")
     given = arguments.parse_args()
-    joined = join(given.url, given.key_file, given.state, given.name)
-    worker = Worker(Coordinator(given.url, joined["credential"]), joined["worker_id"])
-    threading.Thread(target=worker.heartbeats, daemon=True).start()
-    print(f"worker {joined['worker_id']} pulls tasks", file=sys.stderr)
-    while True:
-        pulled = worker.coordinator.call("GET", worker.path + "/pull-task?" + urllib.parse.urlencode({"wait_ms": 20000}))
-        if pulled["task"]:
-            worker.work(pulled["task"])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        joined = join(given.url, given.key_file, given.state, given.name)
+        worker = Worker(Coordinator(given.url, joined["credential"]), joined["worker_id"])
+        worker.heartbeat()  # the first one says that we are here
+        threading.Thread(target=worker.heartbeats, daemon=True).start()
+        print(f"worker {joined['worker_id']} pulls tasks", file=sys.stderr)
+        while True:
+            worker.pull()
+    except Refused as refused:
+        sys.exit(refused.args[1])
+    except KeyboardInterrupt:
+        pass
 
 
 if __name__ == "__main__":

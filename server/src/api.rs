@@ -79,13 +79,20 @@ pub(crate) fn router(state: &AppState) -> Router {
 /// What no route is for: the panel's, or nothing.
 async fn other(request: Request) -> Response {
     if request.uri().path().starts_with("/api/") {
-        return ApiError::new(ErrorCode::NotFound, format!("There is no such route; {API_PREFIX}/docs lists those that are.")).into_response();
+        return ApiError::new(
+            ErrorCode::NotFound,
+            format!("There is no such route; {API_PREFIX}/docs lists those that are."),
+        )
+        .into_response();
     }
     panel::answer(&request)
 }
 
 async fn wrong_method(method: Method) -> ApiError {
-    ApiError::new(ErrorCode::MethodNotAllowed, format!("This resource has no {method}; {API_PREFIX}/docs says what it has."))
+    ApiError::new(
+        ErrorCode::MethodNotAllowed,
+        format!("This resource has no {method}; {API_PREFIX}/docs says what it has."),
+    )
 }
 
 fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {

@@ -61,7 +61,12 @@ pub struct Auth {
 }
 
 impl Auth {
-    pub(crate) fn new(config: &Listening, data_dir: &Path, stores: &Stores, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
+    pub(crate) fn new(
+        config: &Listening,
+        data_dir: &Path,
+        stores: &Stores,
+        clock: Arc<dyn Clock>,
+    ) -> std::io::Result<Self> {
         Ok(Self {
             people: Arc::clone(&stores.people),
             tokens: Arc::clone(&stores.tokens),
@@ -189,7 +194,8 @@ impl Auth {
 
     /// Whose ticket it is; it is spent with that.
     pub(crate) async fn use_ticket(&self, ticket: &str, from: ClientAddress) -> Result<Identity, ApiError> {
-        let spent = || ApiError::new(ErrorCode::SpentCredential, "This ticket was used or has expired: ask for a new one.");
+        let spent =
+            || ApiError::new(ErrorCode::SpentCredential, "This ticket was used or has expired: ask for a new one.");
         let now = self.clock.now();
         let (who, held) = self.tickets.take(&TokenHash::of(ticket), now).ok_or_else(spent)?;
         let generation = self.cache().generation();

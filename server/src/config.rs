@@ -194,7 +194,9 @@ impl ServerConfig {
             let listen = server.listen;
             wrong(
                 "server.listen",
-                format!("{listen} is reached from other machines, in plain HTTP: name a server.trusted_proxies that brings TLS, or allow it with server.insecure_http"),
+                format!(
+                    "{listen} is reached from other machines, in plain HTTP: name a server.trusted_proxies that brings TLS, or allow it with server.insecure_http"
+                ),
             );
         }
         if let Some(url) = &server.public_url
@@ -204,7 +206,10 @@ impl ServerConfig {
         }
         for origin in &server.allowed_origins {
             if !is_origin(origin) {
-                wrong("server.allowed_origins", format!("\"{origin}\" is not like https://tools.example.org, without a path"));
+                wrong(
+                    "server.allowed_origins",
+                    format!("\"{origin}\" is not like https://tools.example.org, without a path"),
+                );
             }
         }
         for host in &server.allowed_hosts {
@@ -259,7 +264,7 @@ impl ServerConfig {
 impl Keeping {
     /// The same as the store wants it.
     pub fn retention(&self) -> Retention {
-        let days = |days: u32| Duration::from_secs(u64::from(days) * 24 * 60 * 60);
+        let days = |days: u32| Duration::from_hours(u64::from(days) * 24);
         Retention {
             tasks: days(self.tasks_days),
             logs: days(self.logs_days),

@@ -135,20 +135,18 @@ impl Coordinator {
         });
         let ending = self.state.shutdown.clone();
         let service = self.router.clone().into_make_service_with_connect_info::<SocketAddr>();
-        let serving = axum::serve(listener, service).with_graceful_shutdown(ending.clone().cancelled_owned()).into_future();
+        let serving =
+            axum::serve(listener, service).with_graceful_shutdown(ending.clone().cancelled_owned()).into_future();
         tokio::pin!(serving);
         let outcome = tokio::select! {
             outcome = &mut serving => outcome,
             () = shutdown.cancelled() => {
                 tracing::info!("stopping: open requests may end");
                 ending.cancel();
-                match tokio::time::timeout(DRAIN, &mut serving).await {
-                    Ok(outcome) => outcome,
-                    Err(_) => {
-                        tracing::warn!("some requests did not end in time");
-                        Ok(())
-                    }
-                }
+                tokio::time::timeout(DRAIN, &mut serving).await.unwrap_or_else(|_| {
+                    tracing::warn!("some requests did not end in time");
+                    Ok(())
+                })
             }
         };
         self.stop().await?;

@@ -70,7 +70,8 @@ impl FromRequestParts<AppState> for ClientAddress {
 /// The nearest address that no trusted proxy has. What stands before it in the header is the asker's own claim.
 fn behind_proxies(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
     let mut nearest = peer;
-    let told = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
+    let told =
+        headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
     for claim in told.rsplit(',').map(str::trim) {
         if !trusted.contains(&nearest) {
             break;

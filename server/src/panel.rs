@@ -13,7 +13,10 @@ use swarm_proto::ErrorCode;
 use crate::auth::names::host_of;
 use crate::error::ApiError;
 
-include!(concat!(env!("OUT_DIR"), "/panel_files.rs"));
+#[expect(clippy::type_complexity, reason = "the build script writes it, and names no types")]
+mod files {
+    include!(concat!(env!("OUT_DIR"), "/panel_files.rs"));
+}
 
 /// Path, media type, tag, whether it never changes, content, content gzipped.
 type File = (&'static str, &'static str, &'static str, bool, &'static [u8], Option<&'static [u8]>);
@@ -27,7 +30,7 @@ const MISSING: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-
 /// Answers a request that no route is for.
 pub(crate) fn answer(request: &Request) -> Response {
     let host = host_of(request.uri(), request.headers()).unwrap_or_default();
-    answer_from(FILES, request.method(), request.uri().path(), request.headers(), host)
+    answer_from(files::FILES, request.method(), request.uri().path(), request.headers(), host)
 }
 
 fn answer_from(files: &[File], method: &Method, path: &str, headers: &HeaderMap, host: &str) -> Response {
@@ -48,7 +51,10 @@ fn file_response(&(name, media_type, tag, immutable, content, gzip): &File, aske
     let gzip = gzip.filter(|_| lists(asked, header::ACCEPT_ENCODING, "gzip"));
     // Another encoding is another representation, and has another tag.
     let tag = if gzip.is_some() { format!("{}-gzip\"", tag.trim_end_matches('"')) } else { tag.to_owned() };
-    let is_same = asked.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok()).is_some_and(|known| has_tag(known, &tag));
+    let is_same = asked
+        .get(header::IF_NONE_MATCH)
+        .and_then(|known| known.to_str().ok())
+        .is_some_and(|known| has_tag(known, &tag));
 
     let mut response = if is_same {
         StatusCode::NOT_MODIFIED.into_response()

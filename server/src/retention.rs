@@ -8,10 +8,10 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::state::AppState;
 
-const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
-const TIDY_EVERY: Duration = Duration::from_secs(5 * 60);
+const SWEEP_EVERY: Duration = Duration::from_hours(1);
+const TIDY_EVERY: Duration = Duration::from_mins(5);
 /// How long a content may lie there before a row names it.
-const UNNAMED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+const UNNAMED_FOR: Duration = Duration::from_hours(24);
 const FOLD_EVERY: Duration = Duration::from_secs(15);
 
 /// Runs until the coordinator stops, and tidies once more then.

@@ -15,8 +15,8 @@ use crate::auth::secret::{self, Issued, Purpose};
 use crate::auth::sessions::COMMAND_LINE_LIFE;
 use crate::state::AppState;
 
-const LINK_LIFE: Duration = Duration::from_secs(10 * 60);
-const LOCAL_KEY_LIFE: Duration = Duration::from_secs(10 * 60);
+const LINK_LIFE: Duration = Duration::from_mins(10);
+const LOCAL_KEY_LIFE: Duration = Duration::from_mins(10);
 
 /// The first user of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,8 @@ pub struct FirstUser {
 /// name, otherwise the admin who has been here longest.
 pub async fn bootstrap_first_user(stores: &Stores, clock: &dyn Clock, name: &str) -> Result<FirstUser, StoreError> {
     let user_id = UserId::generate(clock);
-    let user = NewUser { user_id, username: name.to_owned(), email: None, password_hash: None, role: InstanceRole::Admin };
+    let user =
+        NewUser { user_id, username: name.to_owned(), email: None, password_hash: None, role: InstanceRole::Admin };
     let audit = audit(clock, "first_user_created", format!("user:{user_id}"));
     match stores.people.create_first_user(&user, &audit).await {
         Ok(()) => Ok(FirstUser { user_id, is_new: true }),
@@ -114,5 +115,12 @@ impl AppState {
 }
 
 fn audit(clock: &dyn Clock, action: &str, subject: String) -> AuditEntry {
-    AuditEntry { at: clock.now(), actor: "system".to_owned(), action: action.to_owned(), subject, detail: None, from_address: None }
+    AuditEntry {
+        at: clock.now(),
+        actor: "system".to_owned(),
+        action: action.to_owned(),
+        subject,
+        detail: None,
+        from_address: None,
+    }
 }

@@ -13,7 +13,7 @@ cargo xtask COMMAND
                   tests: static, quick, real, or all three in this order
                     static  formatting, lints, documentation, layering
                     quick   everything that needs nothing beside this repository
-                    real    PostgreSQL, a browser, AI command-line tools; says what it left out
+                    real    the rest: PostgreSQL, a browser, AI command-line tools; says what it left out
                   CI=true installs what a tier needs, and leaves nothing out
                   --long  more rounds of what is random
   ci [--long]     test, then build

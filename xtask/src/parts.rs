@@ -15,15 +15,14 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::cargo::Workspace;
+use crate::{cargo::Workspace, tiers::Tally};
 
-/// What the tests are told, and what they go without.
+/// What the tests are told.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
     pub(crate) variables: Vec<(&'static str, String)>,
-    /// Each with how to get it.
-    pub(crate) missing: Vec<String>,
-    _postgres: Option<postgres::Server>,
+    /// Held, not read: the server stops when it is dropped.
+    postgres: Option<postgres::Server>,
 }
 
 /// A program that stands somewhere on this machine, or could.
@@ -78,15 +77,23 @@ const PROGRAMS: [Program; 5] = [
 ];
 
 impl Parts {
-    /// Gathers what is there; with `install` also what is not.
-    pub(crate) fn gather(workspace: &Workspace, install: bool) -> Result<Self> {
-        let cache = cache(workspace)?;
+    /// Gathers what is there; with `install` also what is not. A part that fails costs its own tests, not the others.
+    pub(crate) fn gather(workspace: &Workspace, install: bool, tally: &mut Tally) -> Self {
         let mut parts = Self::default();
-        for program in &PROGRAMS {
-            parts.add(program, &cache, install)?;
+        match cache(workspace) {
+            Ok(cache) => {
+                for program in &PROGRAMS {
+                    if let Err(error) = parts.add(program, &cache, install) {
+                        tally.fail(format!("{}: {error:#}", program.name));
+                    }
+                }
+            }
+            Err(error) => tally.fail(format!("{error:#}")),
         }
-        parts.add_postgres(install)?;
-        Ok(parts)
+        if let Err(error) = parts.add_postgres(install) {
+            tally.fail(format!("PostgreSQL: {error:#}"));
+        }
+        parts
     }
 
     fn add(&mut self, program: &Program, cache: &Path, install: bool) -> Result<()> {
@@ -95,15 +102,17 @@ impl Parts {
         }
         if install && (program.found)(cache).is_none() {
             match &program.source {
-                Source::Debian(packages) => apt::install(packages).context(program.name)?,
-                Source::Npm(package) => package.install(cache).context(program.name)?,
+                Source::Debian(packages) => apt::install(packages)?,
+                Source::Npm(package) => package.install(cache)?,
                 Source::Recorded(_) => {}
             }
         }
-        match ((program.found)(cache), &program.source) {
-            (Some(path), _) => self.variables.push((program.variable, path.display().to_string())),
-            (None, Source::Recorded(instead)) => println!("  {} is not here: {instead}", program.name),
-            (None, source) => self.missing.push(format!("{} ({})", program.name, source.advice())),
+        match (program.found)(cache) {
+            Some(path) => {
+                println!("  {}: {}", program.name, path.display());
+                self.variables.push((program.variable, path.display().to_string()));
+            }
+            None => println!("  {}: not here ({})", program.name, program.source.advice()),
         }
         Ok(())
     }
@@ -114,15 +123,16 @@ impl Parts {
             return Ok(());
         }
         if install && postgres::programs().is_none() {
-            apt::install(&["postgresql"]).context("PostgreSQL")?;
+            apt::install(&["postgresql"])?;
         }
         match postgres::programs() {
             Some(programs) => {
-                let server = postgres::Server::start(&programs).context("PostgreSQL")?;
+                let server = postgres::Server::start(&programs)?;
+                println!("  PostgreSQL: {}", server.url());
                 self.variables.push((VARIABLE, server.url()));
-                self._postgres = Some(server);
+                self.postgres = Some(server);
             }
-            None => self.missing.push("PostgreSQL (apt-get install postgresql)".to_owned()),
+            None => println!("  PostgreSQL: not here (apt-get install postgresql)"),
         }
         Ok(())
     }

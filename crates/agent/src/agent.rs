@@ -4,9 +4,9 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
 
+use swarm_model::time::SystemClock;
 use swarm_model::worker::Pauses;
 use swarm_model::{BootId, Clock as _};
-use swarm_model::time::SystemClock;
 use swarm_tools::Registry;
 use tokio_util::sync::CancellationToken;
 
@@ -45,11 +45,7 @@ struct Found {
 
 impl Agent {
     /// Runs an agent until `shutdown`, or until its coordinator no longer wants it.
-    pub async fn run(
-        config: AgentConfig,
-        host: Arc<dyn Host>,
-        shutdown: CancellationToken,
-    ) -> Result<(), AgentError> {
+    pub async fn run(config: AgentConfig, host: Arc<dyn Host>, shutdown: CancellationToken) -> Result<(), AgentError> {
         Self::prepare(config, host).await?.serve(shutdown).await
     }
 
@@ -121,7 +117,8 @@ async fn serve(
     };
     let mut client = joined;
     let boot_id = BootId::generate(&SystemClock);
-    let mut core = Core::new(host, settings, registry, machine, capabilities, boot_id, recovered, control, config.drain);
+    let mut core =
+        Core::new(host, settings, registry, machine, capabilities, boot_id, recovered, control, config.drain);
     loop {
         core.set_joined(client.worker_id(), enrolment.address());
         let Err(refusal) = core.live(client, &shutdown).await else { return Ok(()) };

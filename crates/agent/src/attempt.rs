@@ -248,3 +248,75 @@ impl LogWindow {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use swarm_model::log::LogStream;
+    use swarm_model::time::SystemClock;
+    use swarm_tools::event::LogPiece;
+
+    use super::*;
+    use crate::journal::Journal;
+
+    /// A window over a journal in which every line is a batch of its own.
+    fn window(n_lines: u64) -> (tempfile::TempDir, Tip, LogWindow) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.ndjson");
+        let tip = Tip::default();
+        let mut journal = Journal::create(&path).unwrap();
+        let text = "x".repeat(MAX_BATCH_BYTES / 2);
+        for _line in 0..n_lines {
+            let piece = LogPiece { stream: LogStream::Stdout, text: text.clone(), data: None };
+            journal.append([piece], &SystemClock, &tip).unwrap();
+        }
+        (folder, tip, LogWindow::new(LogReader::new(path)))
+    }
+
+    fn numbers(window: &mut LogWindow, tip: &Tip) -> Vec<u64> {
+        window.next(tip).unwrap().into_iter().map(|line| line.n).collect()
+    }
+
+    #[test]
+    fn the_window_closes_until_something_is_acknowledged() {
+        let (_folder, tip, mut window) = window(20);
+        let mut n_sent = 0;
+        while window.has_more(&tip) {
+            n_sent += numbers(&mut window, &tip).len();
+        }
+        assert_eq!(n_sent, WINDOW);
+        window.acknowledge(3).unwrap();
+        assert_eq!(numbers(&mut window, &tip), [WINDOW as u64 + 1]);
+    }
+
+    #[test]
+    fn a_batch_that_was_passed_over_comes_again() {
+        let (_folder, tip, mut window) = window(4);
+        for expected in 1..=3 {
+            assert_eq!(numbers(&mut window, &tip), [expected]);
+        }
+        window.acknowledge(1).unwrap();
+        // The answer to the third batch says that the second one is missing.
+        window.acknowledge(1).unwrap();
+        for expected in 2..=4 {
+            assert_eq!(numbers(&mut window, &tip), [expected]);
+        }
+        for received in 2..=4 {
+            window.acknowledge(received).unwrap();
+        }
+        assert!(window.is_clear() && window.is_at(&tip));
+        // Said again, it changes nothing.
+        window.acknowledge(4).unwrap();
+        assert!(!window.has_more(&tip));
+    }
+
+    #[test]
+    fn a_coordinator_from_a_backup_gets_older_lines_again() {
+        let (_folder, tip, mut window) = window(3);
+        for _batch in 0..3 {
+            numbers(&mut window, &tip);
+        }
+        window.acknowledge(3).unwrap();
+        window.restart(1).unwrap();
+        assert_eq!(numbers(&mut window, &tip), [2]);
+    }
+}

@@ -9,6 +9,7 @@
 mod incoming;
 mod outgoing;
 mod runs;
+mod status;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use swarm_client::{ClientError, WorkerClient};
 use swarm_model::task::Artifact;
 use swarm_model::time::SystemClock;
 use swarm_model::tool::ToolInfo;
-use swarm_model::worker::{AttemptRef, Capabilities, Pauses};
+use swarm_model::worker::{AttemptRef, Capabilities};
 use swarm_model::{BootId, Clock as _, WorkerId};
 use swarm_proto::worker::{AttemptResult, Refusal, ToCoordinator};
 use swarm_tools::{GuardBinary, Registry};
@@ -30,7 +31,7 @@ use tokio_util::task::TaskTracker;
 use self::outgoing::Link;
 use crate::aside;
 use crate::attempt::{Attempt, Then};
-use crate::control::{AgentEvent, AgentStatus, Command, Control, LinkStatus, RunningTask};
+use crate::control::{Command, Control, LinkStatus};
 use crate::host::Host;
 use crate::journal::{Recovered, clean_up, make_room};
 use crate::link::{self, LinkEvent};
@@ -40,7 +41,7 @@ use crate::settings::Settings;
 /// How often the tools are looked at.
 const DETECT_EVERY: Duration = Duration::from_secs(30);
 /// How often old folders of runs are removed.
-const CLEAN_EVERY: Duration = Duration::from_secs(60 * 60);
+const CLEAN_EVERY: Duration = Duration::from_hours(1);
 /// How long an agent that stops waits for the last acknowledgements, and for runs to end that it ended.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// What happened and was not yet looked at.
@@ -282,8 +283,8 @@ impl Core {
             let recalled = stopping.recall_at <= now;
             if recalled { stopping.over_at } else { stopping.recall_at }
         });
-        let lines_wait = self.attempts.iter().any(Attempt::has_lines);
-        let due = [Some(self.clean_at), recall, self.link.next_due(lines_wait)];
+        let words_wait = self.progress_changed() || self.attempts.iter().any(Attempt::has_lines);
+        let due = [Some(self.clean_at), recall, self.link.next_due(now, words_wait)];
         due.into_iter().flatten().min().unwrap_or(self.clean_at)
     }
 
@@ -293,7 +294,7 @@ impl Core {
         let runs = self.attempts.iter().any(Attempt::is_running);
         let unsaid = !self.refusals.is_empty() || !self.attempts.is_empty() || self.link.owes_drain();
         // What is journalled is told by the next process; there is nothing to wait for without a connection.
-        let is_done = !runs && !(unsaid && self.link.is_up());
+        let is_done = !(runs || unsaid && self.link.is_up());
         is_done || Instant::now() >= stopping.over_at
     }
 
@@ -329,57 +330,6 @@ impl Core {
         self.tasks.spawn(async move { alive.run_until_cancelled(watch).await });
     }
 
-    fn progress_changed(&self) -> bool {
-        self.attempts.iter().any(|attempt| attempt.is_running() && attempt.tip.progress() != attempt.told_progress)
-    }
-
-    fn announce(&self, event: AgentEvent) {
-        // Nobody needs to listen.
-        drop(self.control.events.send(event));
-    }
-
-    fn set_link_status(&mut self, link: LinkStatus) {
-        let changed = self.control.status.send_if_modified(|status| {
-            let changed = status.link != link;
-            status.link = link.clone();
-            changed
-        });
-        if changed {
-            self.announce(AgentEvent::Link { link });
-        }
-    }
-
-    /// Shows how the agent stands to whoever follows it.
-    fn publish(&mut self) {
-        if !std::mem::take(&mut self.status_due) {
-            return;
-        }
-        let running = self.attempts.iter().filter(|attempt| attempt.is_running());
-        let running: Vec<_> = running
-            .map(|attempt| RunningTask {
-                number: attempt.number(),
-                attempt: attempt.name(),
-                tool: attempt.assignment.tool.clone(),
-                since: attempt.since,
-                progress: attempt.tip.progress(),
-            })
-            .collect();
-        let unacknowledged = self.attempts.len() - running.len();
-        self.control.status.send_if_modified(|status| {
-            let now = AgentStatus {
-                pauses: Pauses { by_coordinator: self.paused, by_owner: self.settings.paused },
-                draining: self.draining || self.stopping.is_some(),
-                running,
-                unacknowledged,
-                tools: self.capabilities.tools.clone(),
-                ..status.clone()
-            };
-            let changed = *status != now;
-            *status = now;
-            changed
-        });
-    }
-
     fn find(&self, attempt: AttemptRef) -> Option<usize> {
         self.attempts.iter().position(|known| known.name() == attempt)
     }
@@ -404,7 +354,8 @@ impl Core {
             LinkEvent::Opened(outbox) => self.link = Link::opened(outbox),
             LinkEvent::Frame(frame) => self.take_frame(*frame),
             LinkEvent::Down(error) => {
-                let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), |s| format!("{error} ({s})"));
+                let reason =
+                    std::error::Error::source(&error).map_or_else(|| error.to_string(), |s| format!("{error} ({s})"));
                 tracing::warn!(reason, "not connected to the coordinator; runs go on");
                 self.link = Link::Down;
                 self.set_link_status(LinkStatus::Waiting { reason });

@@ -45,12 +45,12 @@ impl Enrolment {
             (Some(asked), None) => asked.clone(),
             (None, Some(joined)) => joined.parse::<Address>().map_err(|error| AgentError::Coordinator {
                 coordinator: joined.clone(),
-                source: error.into(),
+                source: Box::new(error.into()),
             })?,
             (None, None) => return Err(AgentError::NoCoordinator),
         };
         let coordinator = Coordinator::at(address.clone())
-            .map_err(|source| AgentError::Coordinator { coordinator: address.to_string(), source })?;
+            .map_err(|source| AgentError::Coordinator { coordinator: address.to_string(), source: Box::new(source) })?;
         let mut enrolment = Self { host, identity, coordinator, key: config.key.clone() };
         if let Some(joined) = &mut enrolment.identity.joined
             && joined.coordinator != address.to_string()
@@ -104,7 +104,8 @@ impl Enrolment {
             machine_name: name.to_owned(),
             capabilities: capabilities.clone(),
         };
-        let builder = ExponentialBuilder::new().with_max_delay(Duration::from_secs(5)).without_max_times().with_jitter();
+        let builder =
+            ExponentialBuilder::new().with_max_delay(Duration::from_secs(5)).without_max_times().with_jitter();
         let mut pauses = builder.with_min_delay(Duration::from_millis(200)).build();
         let (client, registered) = loop {
             let enrol = {
@@ -131,16 +132,16 @@ impl Enrolment {
     /// The end of a worker whose credential is refused. It is not forgotten: a coordinator that was restored
     /// from a backup may know it again.
     pub(crate) fn refused_for_good(&self, source: ClientError) -> AgentError {
-        let coordinator = self.address();
-        match source.code() {
+        let (coordinator, code, source) = (self.address(), source.code(), Box::new(source));
+        match code {
             Some(ErrorCode::UnsupportedProtocol) => AgentError::Coordinator { coordinator, source },
             _ => AgentError::CredentialRefused { coordinator, source },
         }
     }
 
     fn refused(&self, source: ClientError) -> AgentError {
-        let coordinator = self.address();
-        match source.code() {
+        let (coordinator, code, source) = (self.address(), source.code(), Box::new(source));
+        match code {
             Some(ErrorCode::Unauthenticated | ErrorCode::SpentCredential | ErrorCode::Forbidden) => {
                 AgentError::KeyRefused { coordinator, source }
             }

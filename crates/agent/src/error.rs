@@ -39,7 +39,9 @@ pub enum AgentError {
     #[error("there is no tool \"{0}\"")]
     UnknownTool(ToolName),
     /// Nobody said where the coordinator is.
-    #[error("this machine has not joined a coordinator: start it with `garageswarm worker run --coordinator URL --key KEY`")]
+    #[error(
+        "this machine has not joined a coordinator: start it with `garageswarm worker run --coordinator URL --key KEY`"
+    )]
     NoCoordinator,
     /// The machine joined another coordinator.
     #[error("this machine belongs to {joined}: to move it to {asked}, give a key of that coordinator with --key")]
@@ -50,7 +52,9 @@ pub enum AgentError {
         asked: String,
     },
     /// There is neither a credential nor a key.
-    #[error("this machine has not joined {coordinator}: make a key there with `garageswarm key create`, and give it with --key")]
+    #[error(
+        "this machine has not joined {coordinator}: make a key there with `garageswarm key create`, and give it with --key"
+    )]
     NoKey {
         /// Where.
         coordinator: String,
@@ -62,7 +66,7 @@ pub enum AgentError {
         coordinator: String,
         /// In its words.
         #[source]
-        source: ClientError,
+        source: Box<ClientError>,
     },
     /// The coordinator no longer takes this worker's credential.
     #[error(
@@ -74,7 +78,7 @@ pub enum AgentError {
         coordinator: String,
         /// In its words.
         #[source]
-        source: ClientError,
+        source: Box<ClientError>,
     },
     /// What answers there cannot be worked with, and trying again does not change that.
     #[error("the coordinator at {coordinator} cannot be used")]
@@ -83,6 +87,6 @@ pub enum AgentError {
         coordinator: String,
         /// Why.
         #[source]
-        source: ClientError,
+        source: Box<ClientError>,
     },
 }

@@ -62,7 +62,9 @@ impl Identity {
         match std::fs::read(&path) {
             Ok(content) => serde_json::from_slice(&content).map_err(|source| IdentityError::Damaged { path, source }),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let machine_id = SystemEntropy.ten_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+                let mut random = [0; 16];
+                random[6..].copy_from_slice(&SystemEntropy.ten_bytes());
+                let machine_id = format!("{:020x}", u128::from_be_bytes(random));
                 let identity = Self { machine_id, joined: None };
                 identity.save(data_dir)?;
                 Ok(identity)
@@ -73,8 +75,8 @@ impl Identity {
 
     pub(crate) fn save(&self, data_dir: &Path) -> Result<(), IdentityError> {
         let path = data_dir.join(FILE);
-        let mut content = serde_json::to_vec_pretty(self)
-            .map_err(|source| IdentityError::Damaged { path: path.clone(), source })?;
+        let mut content =
+            serde_json::to_vec_pretty(self).map_err(|source| IdentityError::Damaged { path: path.clone(), source })?;
         content.push(b'\n');
         durable::replace(&path, &content).map_err(|source| IdentityError::File { path, source })
     }

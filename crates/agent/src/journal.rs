@@ -87,12 +87,7 @@ impl RunFolder {
 
     /// The folders that the tool is given.
     pub(crate) fn dirs(&self, state: PathBuf) -> RunDirs {
-        RunDirs {
-            work: self.work(),
-            tmp: self.path.join("tmp"),
-            control: self.path.join("control"),
-            state,
-        }
+        RunDirs { work: self.work(), tmp: self.path.join("tmp"), control: self.path.join("control"), state }
     }
 
     /// The tool's working folder.
@@ -150,7 +145,6 @@ fn folder_name(assignment: &Assignment) -> String {
 pub(crate) fn is_failure(outcome: &Outcome) -> bool {
     !matches!(outcome, Outcome::Completed { .. })
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -92,7 +92,12 @@ mod tests {
         ToolInfo { name: name.parse().unwrap(), version: None, health, models: Vec::new(), max_concurrent }
     }
 
-    fn check(change: impl FnOnce(&mut Settings), tool_name: &str, by_owner: bool, running: &[&str]) -> Option<&'static str> {
+    fn check(
+        change: impl FnOnce(&mut Settings),
+        tool_name: &str,
+        by_owner: bool,
+        running: &[&str],
+    ) -> Option<&'static str> {
         let mut settings = Settings { slots: Some(2), ..Settings::default() };
         change(&mut settings);
         let tools = [

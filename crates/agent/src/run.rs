@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use swarm_model::FailureClass;
 use swarm_model::log::{LogStream, MAX_ENTRY_BYTES};
-use swarm_model::task::Outcome;
+use swarm_model::task::{Outcome, RunRecord};
 use swarm_model::time::SystemClock;
 use swarm_model::worker::AttemptRef;
 use swarm_proto::worker::AttemptResult;
@@ -72,12 +72,8 @@ impl Run {
             }
             result
         };
-        // Only a panic could keep it from ending, and that has been logged.
-        tokio::task::spawn_blocking(conclude).await.unwrap_or_else(|error| AttemptResult {
-            attempt,
-            outcome: failed(format!("the result was lost on the machine: {error}"), None),
-            record: swarm_model::task::RunRecord::default(),
-        })
+        // Only a panic could keep it from ending.
+        tokio::task::spawn_blocking(conclude).await.unwrap_or_else(|_| crashed(attempt))
     }
 }
 
@@ -110,6 +106,13 @@ fn conclude(
         Err(error) => tracing::warn!(%error, "the files of the run cannot be read"),
     }
     outcome
+}
+
+/// The result of a run during which the agent's own code failed.
+pub(crate) fn crashed(attempt: AttemptRef) -> AttemptResult {
+    tracing::error!(task = %attempt.task_id, "a run ended in a fault of the worker");
+    let outcome = failed("a fault of the worker ended the run; its log has more".to_owned(), None);
+    AttemptResult { attempt, outcome, record: RunRecord::default() }
 }
 
 fn failed(error: String, partial: Option<swarm_model::task::TaskResult>) -> Outcome {

@@ -59,7 +59,9 @@ async fn upload_one(
     loop {
         let content = {
             let (work, artifact) = (work.to_owned(), artifact.clone());
-            tokio::task::spawn_blocking(move || artifacts::read(&work, &artifact)).await.map_err(std::io::Error::other)??
+            tokio::task::spawn_blocking(move || artifacts::read(&work, &artifact))
+                .await
+                .map_err(std::io::Error::other)??
         };
         match client.upload_artifact(attempt, &artifact.name, content).await {
             Ok(stored) => return Ok(stored),

@@ -24,7 +24,7 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// The coordinator to talk to; the one signed in to last unless said otherwise.
-    #[arg(long, global = true, value_name = "URL", env = "GARAGESWARM_URL")]
+    #[arg(long, global = true, value_name = "URL", env = "GARAGESWARM_URL", hide_env_values = true)]
     pub(crate) coordinator: Option<Address>,
 }
 

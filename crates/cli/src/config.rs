@@ -51,9 +51,7 @@ pub(crate) fn load(flags: &Flags, context: &Context, base: ServerConfig) -> Resu
     if file.is_file() {
         layers = layers.merge(Toml::file_exact(file));
     }
-    let layers = layers
-        .merge(environment())
-        .merge(secret_files()?);
+    let layers = layers.merge(environment()).merge(secret_files()?);
     let mut config: ServerConfig = layers.extract().map_err(|errors| unreadable(&errors))?;
     if flags.data_dir.is_some() || config.storage.data_dir.as_os_str().is_empty() {
         config.storage.data_dir = data_dir;

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use anstyle::Style;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use swarm_client::Client;
+use swarm_client::{Client, ClientError};
+use swarm_model::TaskId;
 use swarm_model::log::{LogEntry, LogStream};
-use swarm_model::{TaskId, TaskStatus};
 use swarm_proto::ErrorCode;
-use swarm_proto::tasks::{LogPage, ReadLog};
+use swarm_proto::tasks::{LogPage, ReadLog, Task};
 
 use crate::failure::Failure;
 use crate::output::Output;
@@ -38,18 +38,18 @@ impl<'a> Follower<'a> {
         Self { client, output, task_id, after }
     }
 
-    /// Shows every entry to `seen`, in order, until the task has ended. Returns how.
+    /// Shows every entry to `seen`, in order, until the task has ended. Returns it as it is then.
     pub(crate) async fn to_the_end(
         mut self,
         mut seen: impl FnMut(&LogEntry) -> Result<(), Failure>,
-    ) -> Result<TaskStatus, Failure> {
+    ) -> Result<Task, Failure> {
         loop {
             let page = self.next_page(WAIT).await?;
             for entry in &page.entries {
                 seen(entry)?;
             }
             if page.complete {
-                return Ok(page.status);
+                return self.patiently(async || self.client.task(self.task_id).await).await;
             }
         }
     }
@@ -70,23 +70,25 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// The next page, however long the coordinator is away.
     async fn next_page(&mut self, wait: Duration) -> Result<LogPage, Failure> {
+        let query = ReadLog { after: self.after, limit: None, wait_ms: wait.as_millis() as u64 };
+        let page = self.patiently(async || self.client.task_log(self.task_id, &query).await).await?;
+        // Entries that were seen are never shown again, whatever the answer holds.
+        let entries = page.entries.into_iter().filter(|entry| entry.seq > self.after).collect();
+        self.after = self.after.max(page.next_after);
+        Ok(LogPage { entries, ..page })
+    }
+
+    /// Asks until there is an answer, however long the coordinator is away.
+    async fn patiently<T>(&self, ask: impl AsyncFn() -> Result<T, ClientError>) -> Result<T, Failure> {
         let mut away = None;
         loop {
-            let query = ReadLog { after: self.after, limit: None, wait_ms: wait.as_millis() as u64 };
-            match self.client.task_log(self.task_id, &query).await {
-                Ok(page) => {
+            match ask().await {
+                Ok(answer) => {
                     if away.is_some() {
                         self.output.remark("connected again");
                     }
-                    // Entries that were seen are never shown again, whatever the answer holds.
-                    let entries = page.entries.into_iter().filter(|entry| entry.seq > self.after).collect();
-                    self.after = self.after.max(page.next_after);
-                    return Ok(LogPage { entries, ..page });
-                }
-                Err(error) if error.code() == Some(ErrorCode::Gone) => {
-                    return Err(Failure::from(error).advise("the log from there on is no longer kept"));
+                    return Ok(answer);
                 }
                 Err(error) if error.is_transient() => {
                     let pauses = away.get_or_insert_with(|| {
@@ -94,6 +96,9 @@ impl<'a> Follower<'a> {
                         pauses()
                     });
                     tokio::time::sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
+                }
+                Err(error) if error.code() == Some(ErrorCode::Gone) => {
+                    return Err(Failure::from(error).advise("`garageswarm task logs TASK` shows what is kept"));
                 }
                 Err(error) => return Err(error.into()),
             }

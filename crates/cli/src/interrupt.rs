@@ -38,7 +38,10 @@ impl StopSignals {
     }
 
     /// Carries out an orderly end, unless somebody asks once more to stop.
-    pub(crate) async fn unless_next<T>(&mut self, ending: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    pub(crate) async fn unless_next<T>(
+        &mut self,
+        ending: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
         tokio::select! {
             ended = ending => ended,
             () = self.next() => Err(Failure::silent(Exit::Interrupted)),

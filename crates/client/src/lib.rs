@@ -33,5 +33,6 @@ pub use worker::WorkerClient;
 #[cfg(not(target_arch = "wasm32"))]
 pub use reqwest::Body;
 
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))]
 mod tests;

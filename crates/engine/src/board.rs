@@ -502,8 +502,7 @@ impl Board {
     }
 
     fn attempt_ref(&self, number: TaskNumber, lease: Lease) -> AttemptRef {
-        let task_id = self.tasks.get(&number).map_or(TaskId::from_uuid(Default::default()), |entry| entry.head.task_id);
-        AttemptRef { task_id, attempt: lease.attempt }
+        AttemptRef { task_id: self.tasks[&number].head.task_id, attempt: lease.attempt }
     }
 
     /// Puts a queued task into the ready queue, or sets the timer that will.

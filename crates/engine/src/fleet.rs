@@ -437,7 +437,7 @@ impl Fleet {
     }
 
     /// The parts of a member's score for a class, where the class fits it.
-    pub(crate) fn score_of(&self, member: &Member, key: &ClassKey, familiar: bool, now: Timestamp) -> Option<Score> {
+    pub(crate) fn score_of(member: &Member, key: &ClassKey, familiar: bool, now: Timestamp) -> Option<Score> {
         let choice = score::choose_tool(key.tool.as_ref(), key.model.as_deref(), &member.profile.capabilities.tools)?;
         let (availability, balance) = Self::freeness(member, now);
         Some(Score { matching: choice.points, availability, balance, affinity: score::affinity(familiar) })

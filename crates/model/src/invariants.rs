@@ -1,6 +1,6 @@
 //! What must hold at every moment, with ids that tests, simulation and documents share.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use crate::change::{AttemptStatus, TaskRow};
 use crate::{TaskNumber, TaskStatus};
@@ -66,9 +66,9 @@ pub fn check_tasks(tasks: &[AuditedTask]) -> Vec<Violation> {
             broken("T5", format!("log ends at {} but log_seq is {}", next - 1, row.log_seq));
         }
     }
-    let mut seen = HashMap::new();
+    let mut seen = HashSet::new();
     for task in tasks {
-        if let Some(()) = seen.insert(task.number, ()) {
+        if !seen.insert(task.number) {
             violations.push(Violation { id: "T2", detail: format!("task {} stands twice", task.number) });
         }
     }

@@ -211,7 +211,8 @@ impl TestCoordinator {
     /// Enrols a worker of `owner`, as a machine would.
     pub async fn add_worker(&mut self, owner: &str, name: &str, capabilities: Capabilities) -> Result<()> {
         let key = self.state.create_local_worker_key(self.user(owner).user_id).await?;
-        let machine = RegisterWorker { machine_id: format!("machine-{name}"), machine_name: name.to_owned(), capabilities };
+        let machine =
+            RegisterWorker { machine_id: format!("machine-{name}"), machine_name: name.to_owned(), capabilities };
         let (worker, _) = self.remote()?.enrol(&key, &machine).await?;
         self.workers.insert(name.to_owned(), worker);
         Ok(())
@@ -260,7 +261,8 @@ impl TestCoordinator {
             let violations = swarm_model::invariants::check_tasks(&tasks);
             ensure!(violations.is_empty(), "{violations:#?}");
             let holds_lease = |status| matches!(status, TaskStatus::Assigned | TaskStatus::Running);
-            let leased: Vec<_> = tasks.iter().filter(|task| holds_lease(task.row.status)).map(|task| task.number).collect();
+            let leased: Vec<_> =
+                tasks.iter().filter(|task| holds_lease(task.row.status)).map(|task| task.number).collect();
             ensure!(leased.is_empty() || self.may_leave_leases, "tasks are still on workers: {leased:?}");
         }
         self.shutdown.cancel();
@@ -273,7 +275,10 @@ impl Drop for TestCoordinator {
     fn drop(&mut self) {
         self.shutdown.cancel();
         let was_finished = self.serving.is_none();
-        assert!(was_finished || std::thread::panicking(), "end a TestCoordinator with finish(), which looks at what it leaves");
+        assert!(
+            was_finished || std::thread::panicking(),
+            "end a TestCoordinator with finish(), which looks at what it leaves"
+        );
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! What can run runs: the router, the store on a real SQLite file, the dispatcher, sockets on a port of the
 //! system's choice. Only time and the models' answers are made up.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on says why and ends")]
 
 pub mod clock;
 pub mod coordinator;

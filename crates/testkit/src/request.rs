@@ -111,7 +111,8 @@ impl Answer {
     #[track_caller]
     pub fn problem(&self) -> Problem {
         assert_eq!(self.header(&header::CONTENT_TYPE), "application/problem+json", "{}: {}", self.status, self.text());
-        let problem: Problem = serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()));
+        let problem: Problem =
+            serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()));
         assert_eq!(problem.status, self.status.as_u16());
         assert!(problem.request_id.is_some(), "{problem:?}");
         problem

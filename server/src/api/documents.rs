@@ -29,7 +29,8 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
     document.info.license = None;
     let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
     let known = document.components.take().unwrap_or_else(|| ComponentsBuilder::new().build());
-    let mut components = ComponentsBuilder::from(known).security_scheme(BEARER, scheme).schema_from::<Problem>().build();
+    let mut components =
+        ComponentsBuilder::from(known).security_scheme(BEARER, scheme).schema_from::<Problem>().build();
     let mut nested = Vec::new();
     <Problem as utoipa::ToSchema>::schemas(&mut nested);
     components.schemas.extend(nested);
@@ -47,9 +48,10 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
 }
 
 fn complete_operation(operation: &mut Documented, method: &str, path: &str) {
-    let problem = ResponseBuilder::new()
-        .description("What went wrong")
-        .content("application/problem+json", ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build());
+    let problem = ResponseBuilder::new().description("What went wrong").content(
+        "application/problem+json",
+        ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build(),
+    );
     operation.responses.responses.insert("default".to_owned(), problem.build().into());
     let Some(right) = rights::needed(method, path) else { return };
     operation.extensions = Some(ExtensionsBuilder::new().add("x-right", right.as_str()).build());

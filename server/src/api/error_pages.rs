@@ -50,7 +50,8 @@ pub(super) async fn error_page(Path(name): Path<String>) -> Result<Html<String>,
 
 /// The few marks that our pages use: headings, paragraphs, lists, code.
 fn render(title: &str, markdown: &str) -> String {
-    let mut html = format!("<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{}</title>\n", escape(title));
+    let mut html =
+        format!("<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{}</title>\n", escape(title));
     let mut in_list = false;
     for line in markdown.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let item = line.strip_prefix("- ");

@@ -52,7 +52,7 @@ async fn create_key(
         kind: stored_kind(wish.kind),
         user_id: person.user_id,
         uses: uses(&wish),
-        expires_at: hours(&wish).map(|hours| state.now() + Duration::from_secs(u64::from(hours) * 60 * 60)),
+        expires_at: hours(&wish).map(|hours| state.now() + Duration::from_hours(u64::from(hours))),
         name: wish.name,
         hash: issued.hash,
         scopes: Vec::new(),
@@ -66,7 +66,11 @@ async fn create_key(
 
 /// Revoke a key, and with it the machines that it enrolled: their sockets close at once.
 #[utoipa::path(delete, path = "/keys/{id}", tag = "keys", params(("id" = KeyId, Path)), responses((status = 204)))]
-async fn revoke_key(State(state): State<AppState>, identity: Identity, Path(id): Path<KeyId>) -> Result<StatusCode, ApiError> {
+async fn revoke_key(
+    State(state): State<AppState>,
+    identity: Identity,
+    Path(id): Path<KeyId>,
+) -> Result<StatusCode, ApiError> {
     let (person, _) = identity.signed_in()?;
     identity.require(Operation::ManageKeys, identity.relation_to_user(person.user_id))?;
     let key = state.stores.tokens.key(id).await?;

@@ -40,7 +40,9 @@ async fn metrics(
     identity: Result<Identity, ApiError>,
 ) -> Result<([(HeaderName, HeaderValue); 1], String), ApiError> {
     let by_right = match &state.config.metrics.token {
-        Some(token) => bearer(&headers)?.is_some_and(|shown| bool::from(shown.as_bytes().ct_eq(token.expose().as_bytes()))),
+        Some(token) => {
+            bearer(&headers)?.is_some_and(|shown| bool::from(shown.as_bytes().ct_eq(token.expose().as_bytes())))
+        }
         None => from.is_loopback(),
     };
     if !by_right {

@@ -9,7 +9,7 @@ use swarm_store::TokenHash;
 
 use super::secret::{self, Purpose};
 
-const LIFE: Duration = Duration::from_secs(15 * 60);
+const LIFE: Duration = Duration::from_mins(15);
 
 /// What an access token stands for.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +35,12 @@ impl AccessTokens {
     }
 
     pub(super) fn get(&self, hash: &TokenHash, now: Timestamp) -> Option<Access> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(hash).copied().filter(|access| access.expires_at > now)
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(hash)
+            .copied()
+            .filter(|access| access.expires_at > now)
     }
 
     pub(super) fn forget_ended(&self, now: Timestamp) {

@@ -51,7 +51,14 @@ impl CredentialCache {
     }
 
     /// Remembers what was found while `generation` was the current one.
-    pub(super) fn put(&self, hash: TokenHash, who: &Who, id: CredentialId, expires_at: Option<Timestamp>, generation: u64) {
+    pub(super) fn put(
+        &self,
+        hash: TokenHash,
+        who: &Who,
+        id: CredentialId,
+        expires_at: Option<Timestamp>,
+        generation: u64,
+    ) {
         let known = Known { who: who.clone(), id, expires_at, generation, used_at: AtomicI64::new(0) };
         self.known.write().unwrap_or_else(PoisonError::into_inner).insert(hash, known);
     }

@@ -21,7 +21,13 @@ impl Auth {
     }
 
     /// The header that keeps a refresh token in the browser until `expires_at`.
-    pub(crate) fn keep_refresh_token(&self, token: String, expires_at: Timestamp, uri: &Uri, headers: &HeaderMap) -> HeaderMap {
+    pub(crate) fn keep_refresh_token(
+        &self,
+        token: String,
+        expires_at: Timestamp,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> HeaderMap {
         let life = expires_at.since(self.clock.now()).as_secs();
         self.set_cookie(token, i64::try_from(life).unwrap_or(i64::MAX), uri, headers)
     }
@@ -40,6 +46,8 @@ impl Auth {
         cookie.set_secure(self.names.wants_secure_cookies(host));
         let life = format!("{cookie}; Max-Age={seconds}");
         // The parts of the cookie are ours and plain ASCII.
-        HeaderValue::from_str(&life).map(|value| HeaderMap::from_iter([(header::SET_COOKIE, value)])).unwrap_or_default()
+        HeaderValue::from_str(&life)
+            .map(|value| HeaderMap::from_iter([(header::SET_COOKIE, value)]))
+            .unwrap_or_default()
     }
 }

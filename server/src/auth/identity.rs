@@ -118,10 +118,13 @@ impl Identity {
     pub fn worker_key(&self) -> Result<&KeyRecord, ApiError> {
         match &self.who {
             Who::Enroller(key) => Ok(key),
-            Who::Anonymous => Err(ApiError::new(ErrorCode::Unauthenticated, "Send a worker key as `Authorization: Bearer ...`.")),
-            Who::Person(_) | Who::Worker { .. } => {
-                Err(ApiError::new(ErrorCode::Forbidden, "A machine is enrolled with a worker key: make one with `garageswarm key create`."))
+            Who::Anonymous => {
+                Err(ApiError::new(ErrorCode::Unauthenticated, "Send a worker key as `Authorization: Bearer ...`."))
             }
+            Who::Person(_) | Who::Worker { .. } => Err(ApiError::new(
+                ErrorCode::Forbidden,
+                "A machine is enrolled with a worker key: make one with `garageswarm key create`.",
+            )),
         }
     }
 
@@ -193,7 +196,9 @@ impl Identity {
 fn hidden_entity(operation: Operation) -> Option<&'static str> {
     match operation {
         Operation::ReadTask | Operation::ChangeTask => Some("task"),
-        Operation::ReadWorker | Operation::SteerWorker | Operation::ManageWorker | Operation::TargetWorker => Some("worker"),
+        Operation::ReadWorker | Operation::SteerWorker | Operation::ManageWorker | Operation::TargetWorker => {
+            Some("worker")
+        }
         _ => None,
     }
 }
@@ -229,7 +234,8 @@ struct TicketQuery {
 /// The bearer token of a request; an error where the header says something else.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
-    let (scheme, token) = value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(ApiError::unauthenticated)?;
+    let (scheme, token) =
+        value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(ApiError::unauthenticated)?;
     if scheme.eq_ignore_ascii_case("bearer") { Ok(Some(token.trim())) } else { Err(ApiError::unauthenticated()) }
 }
 

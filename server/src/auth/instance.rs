@@ -28,9 +28,12 @@ impl InstanceSecret {
     pub(super) fn load(data_dir: &Path) -> io::Result<Self> {
         let path = data_dir.join(FILE);
         match fs::read_to_string(&path) {
-            Ok(text) => blake3::Hash::from_hex(text.trim())
-                .map(|hash| Self(*hash.as_bytes()))
-                .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, format!("{} holds no secret: remove it, and a new one is drawn", path.display()))),
+            Ok(text) => blake3::Hash::from_hex(text.trim()).map(|hash| Self(*hash.as_bytes())).map_err(|_| {
+                io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!("{} holds no secret: remove it, and a new one is drawn", path.display()),
+                )
+            }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::draw(data_dir, &path),
             Err(error) => Err(error),
         }

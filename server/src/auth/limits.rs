@@ -42,7 +42,10 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     fn new(clock: &LimiterClock, burst: u32, every: Duration) -> Self {
         let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::with_period(every).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(burst);
-        Self { limiter: RateLimiter::new(quota, DefaultKeyedStateStore::default(), clock.clone()), clock: clock.clone() }
+        Self {
+            limiter: RateLimiter::new(quota, DefaultKeyedStateStore::default(), clock.clone()),
+            clock: clock.clone(),
+        }
     }
 
     fn take(&self, key: &K) -> Result<(), ApiError> {

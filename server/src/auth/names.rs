@@ -38,7 +38,10 @@ struct KnownHost {
 enum KnownPort {
     Any,
     /// This port; `or_none` where it is the one that an address leaves out.
-    Only { port: u16, or_none: bool },
+    Only {
+        port: u16,
+        or_none: bool,
+    },
 }
 
 impl KnownNames {
@@ -49,20 +52,38 @@ impl KnownNames {
         if let Some(authority) = public.as_ref().and_then(Uri::authority) {
             let usual = if is_https { 443 } else { 80 };
             let port = authority.port_u16().unwrap_or(usual);
-            hosts.push(KnownHost { name: lower_name(authority), port: KnownPort::Only { port, or_none: port == usual } });
+            hosts.push(KnownHost {
+                name: lower_name(authority),
+                port: KnownPort::Only { port, or_none: port == usual },
+            });
         }
-        let origins = config.allowed_origins.iter().map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()).collect();
+        let origins =
+            config.allowed_origins.iter().map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()).collect();
         Self { listen: config.listen, hosts, origins, is_https, insecure_http: config.insecure_http }
     }
 
     /// Whether `host` (a name, perhaps with a port) is one of ours.
     fn knows_host(&self, host: &str) -> bool {
-        let Ok(authority) = host.parse::<Authority>() else { return false };
-        if host.contains('@') {
-            return false;
+        plain_authority(host).is_some_and(|authority| self.knows(&lower_name(&authority), authority.port_u16()))
+    }
+
+    /// Whether `origin` (scheme, name and port) is one of ours or allowed.
+    fn knows_origin(&self, origin: &str) -> bool {
+        let origin = origin.to_ascii_lowercase();
+        if self.origins.contains(&origin) {
+            return true;
         }
-        let name = lower_name(&authority);
-        let port = authority.port_u16();
+        // An origin without a port has the usual one of its scheme.
+        let (usual, host) = match origin.split_once("://") {
+            Some(("http", host)) => (80, host),
+            Some(("https", host)) => (443, host),
+            _ => return false,
+        };
+        plain_authority(host)
+            .is_some_and(|authority| self.knows(&lower_name(&authority), authority.port_u16().or(Some(usual))))
+    }
+
+    fn knows(&self, name: &str, port: Option<u16>) -> bool {
         if self.hosts.iter().any(|known| known.name == name && known.port.fits(port)) {
             return true;
         }
@@ -76,24 +97,6 @@ impl KnownNames {
         let listen = self.listen.ip();
         // Where we listen on every address, any address will do: a page cannot rebind a bare address.
         ip.is_loopback() || ip == listen || listen.is_unspecified()
-    }
-
-    /// Whether `origin` (scheme, name and port) is one of ours or allowed.
-    fn knows_origin(&self, origin: &str) -> bool {
-        let origin = origin.to_ascii_lowercase();
-        if self.origins.contains(&origin) {
-            return true;
-        }
-        let Some((scheme, host)) = origin.split_once("://") else { return false };
-        match scheme {
-            "http" => self.knows_host(host),
-            // A secure page that leaves its port out has 443.
-            "https" if host.parse::<Authority>().is_ok_and(|authority| authority.port_u16().is_none()) => {
-                self.knows_host(host) || self.knows_host(&format!("{host}:443"))
-            }
-            "https" => self.knows_host(host),
-            _ => false,
-        }
     }
 
     /// Whether cookies for a request to `host` may travel over TLS only.
@@ -123,6 +126,11 @@ fn allowed_host(host: &str) -> Option<KnownHost> {
     let authority: Authority = host.parse().ok()?;
     let port = authority.port_u16().map_or(KnownPort::Any, |port| KnownPort::Only { port, or_none: false });
     Some(KnownHost { name: lower_name(&authority), port })
+}
+
+/// Name and port, and nothing that only looks like them.
+fn plain_authority(text: &str) -> Option<Authority> {
+    text.parse().ok().filter(|_| !text.contains('@'))
 }
 
 /// The name in small letters, an IPv6 address without its brackets.
@@ -156,7 +164,9 @@ fn check(names: &KnownNames, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiEr
         let host: String = host.chars().take(100).collect();
         return Err(ApiError::new(
             ErrorCode::ForeignOrigin,
-            format!("This coordinator is not known as \"{host}\". If it should be, add the name to server.allowed_hosts."),
+            format!(
+                "This coordinator is not known as \"{host}\". If it should be, add the name to server.allowed_hosts."
+            ),
         ));
     }
     let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
@@ -167,7 +177,9 @@ fn check(names: &KnownNames, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiEr
     let origin: String = origin.chars().take(100).collect();
     Err(ApiError::new(
         ErrorCode::ForeignOrigin,
-        format!("Pages of \"{origin}\" may not talk to this coordinator. If they should, add it to server.allowed_origins."),
+        format!(
+            "Pages of \"{origin}\" may not talk to this coordinator. If they should, add it to server.allowed_origins."
+        ),
     ))
 }
 
@@ -187,8 +199,16 @@ mod tests {
         for known in ["localhost:8420", "127.0.0.1:8420", "127.3.2.1:8420", "[::1]:8420", "LOCALHOST:8420"] {
             assert!(names.knows_host(known), "{known}");
         }
-        let foreign =
-            ["", "localhost", "127.0.0.1:8421", "evil.example:8420", "192.168.1.4:8420", "localhost.evil.example:8420", "a@localhost:8420", "localhost:8420@evil.example"];
+        let foreign = [
+            "",
+            "localhost",
+            "127.0.0.1:8421",
+            "evil.example:8420",
+            "192.168.1.4:8420",
+            "localhost.evil.example:8420",
+            "a@localhost:8420",
+            "localhost:8420@evil.example",
+        ];
         for foreign in foreign {
             assert!(!names.knows_host(foreign), "{foreign}");
         }
@@ -230,7 +250,15 @@ mod tests {
     fn pages_of_other_origins_are_foreign() {
         let names = names(|_| {});
         assert!(names.knows_origin("http://localhost:8420"));
-        for foreign in ["null", "", "http://localhost:3000", "https://evil.example", "file://localhost:8420"] {
+        for foreign in [
+            "null",
+            "",
+            "http://localhost",
+            "https://localhost",
+            "http://localhost:3000",
+            "https://evil.example",
+            "file://localhost:8420",
+        ] {
             assert!(!names.knows_origin(foreign), "{foreign}");
         }
     }

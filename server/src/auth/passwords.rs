@@ -21,7 +21,8 @@ const MIN_CHARS: usize = 10;
 const MAX_BYTES: usize = 1024;
 
 /// A hash that no password has. It is verified where there is no account, so that both take the same time.
-const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$Z2FyYWdlc3dhcm0uZGVjb3k$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const DECOY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$Z2FyYWdlc3dhcm0uZGVjb3k$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Hashes and verifies passwords.
 #[derive(Debug)]
@@ -74,8 +75,11 @@ impl Passwords {
 
     async fn turn(&self) -> Result<OwnedSemaphorePermit, ApiError> {
         let _place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| {
-            ApiError::new(ErrorCode::TooManyRequests, "Too many people sign in at this moment: try again in a few seconds.")
-                .retry_after(Duration::from_secs(2))
+            ApiError::new(
+                ErrorCode::TooManyRequests,
+                "Too many people sign in at this moment: try again in a few seconds.",
+            )
+            .retry_after(Duration::from_secs(2))
         })?;
         Arc::clone(&self.running).acquire_owned().await.map_err(ApiError::internal)
     }

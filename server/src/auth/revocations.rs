@@ -104,7 +104,10 @@ mod tests {
     fn only_the_sockets_of_what_ended_are_told() {
         let revocations = Arc::new(Revocations::default());
         let (token_id, key_id) = (TokenId::generate(&SystemClock), KeyId::generate(&SystemClock));
-        let of_token = [held(&revocations, CredentialId::Token(token_id)).watch(), held(&revocations, CredentialId::Token(token_id)).watch()];
+        let of_token = [
+            held(&revocations, CredentialId::Token(token_id)).watch(),
+            held(&revocations, CredentialId::Token(token_id)).watch(),
+        ];
         let of_key = held(&revocations, CredentialId::Key(key_id)).watch();
 
         let token = RevokedToken { token_id, user_id: UserId::generate(&SystemClock), worker_id: None };

@@ -14,9 +14,9 @@ use crate::error::ApiError;
 use crate::state::AppState;
 
 /// How long a browser stays signed in without a visit.
-const BROWSER_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const BROWSER_LIFE: Duration = Duration::from_hours(30 * 24);
 /// How long a command line stays signed in.
-pub(crate) const COMMAND_LINE_LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+pub(crate) const COMMAND_LINE_LIFE: Duration = Duration::from_hours(90 * 24);
 /// How long a spent refresh token gets the same successor, so that two tabs do not sign each other out.
 const GRACE: Duration = Duration::from_secs(30);
 /// How many exchanges may happen within the grace.
@@ -39,7 +39,13 @@ fn credential(kind: SessionKind, now: Timestamp) -> (TokenKind, Issued, Timestam
 
 impl AppState {
     /// Opens a session for somebody who has proved who they are.
-    pub(crate) async fn open_session(&self, user: UserRecord, kind: SessionKind, name: String, audit: &AuditEntry) -> Result<Opened, ApiError> {
+    pub(crate) async fn open_session(
+        &self,
+        user: UserRecord,
+        kind: SessionKind,
+        name: String,
+        audit: &AuditEntry,
+    ) -> Result<Opened, ApiError> {
         let now = self.now();
         let token_id = self.new_id(TokenId::new);
         let (token_kind, issued, expires_at) = credential(kind, now);
@@ -59,7 +65,13 @@ impl AppState {
     }
 
     /// Opens a session for the holder of a sign-in link.
-    pub(crate) async fn open_linked_session(&self, link: &str, kind: SessionKind, name: String, audit: &AuditEntry) -> Result<Opened, ApiError> {
+    pub(crate) async fn open_linked_session(
+        &self,
+        link: &str,
+        kind: SessionKind,
+        name: String,
+        audit: &AuditEntry,
+    ) -> Result<Opened, ApiError> {
         let now = self.now();
         let (token_kind, issued, expires_at) = credential(kind, now);
         let session = LinkedSession {
@@ -74,7 +86,14 @@ impl AppState {
         self.opened(user, token.token_id, kind, issued.secret, expires_at).await
     }
 
-    async fn opened(&self, user: UserRecord, token_id: TokenId, kind: SessionKind, secret: String, expires_at: Timestamp) -> Result<Opened, ApiError> {
+    async fn opened(
+        &self,
+        user: UserRecord,
+        token_id: TokenId,
+        kind: SessionKind,
+        secret: String,
+        expires_at: Timestamp,
+    ) -> Result<Opened, ApiError> {
         let now = self.now();
         self.stores.people.note_login(user.user_id, now).await?;
         let user = UserRecord { last_login: Some(now), ..user };
@@ -86,7 +105,9 @@ impl AppState {
                     cookie: Some((secret, expires_at)),
                 }
             }
-            SessionKind::Cli => Opened { session: Session { access_token: secret, expires_at, user: shown(user) }, cookie: None },
+            SessionKind::Cli => {
+                Opened { session: Session { access_token: secret, expires_at, user: shown(user) }, cookie: None }
+            }
         })
     }
 
@@ -102,7 +123,8 @@ impl AppState {
         for _ in 0..MAX_CHAIN {
             let successor = self.auth.instance.successor(&presented);
             let hash = TokenHash::of(&successor);
-            let rotation = Rotate { presented: TokenHash::of(&presented), successor: hash, now, grace: GRACE, expires_at };
+            let rotation =
+                Rotate { presented: TokenHash::of(&presented), successor: hash, now, grace: GRACE, expires_at };
             match tokens.rotate(&rotation, reuse).await? {
                 Rotation::Granted { token, .. } => {
                     if tokens.credential(&hash, now).await?.is_some() {

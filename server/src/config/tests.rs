@@ -53,7 +53,8 @@ fn plain_http_beyond_this_machine_is_a_choice() {
 
 #[test]
 fn a_typing_mistake_is_refused() {
-    let error = serde_json::from_value::<ServerConfig>(serde_json::json!({ "server": { "lissten": "x" } })).unwrap_err();
+    let error =
+        serde_json::from_value::<ServerConfig>(serde_json::json!({ "server": { "lissten": "x" } })).unwrap_err();
     assert!(error.to_string().contains("lissten"), "{error}");
 }
 

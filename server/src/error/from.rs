@@ -20,9 +20,12 @@ impl From<StoreError> for ApiError {
             StoreError::NotFound { entity } => Self::not_found(entity),
             StoreError::Conflict(conflict) => (*conflict).into(),
             StoreError::Unavailable { kind, .. } => unavailable(*kind).with_source(error),
-            StoreError::TooLarge { limit } => Self::new(ErrorCode::TooLarge, format!("At most {limit} bytes are kept.")),
+            StoreError::TooLarge { limit } => {
+                Self::new(ErrorCode::TooLarge, format!("At most {limit} bytes are kept."))
+            }
             StoreError::WrongContent { .. } => {
-                Self::invalid("The content does not have the hash that was announced: send it again.").with_source(error)
+                Self::invalid("The content does not have the hash that was announced: send it again.")
+                    .with_source(error)
             }
             StoreError::Corrupt { .. }
             | StoreError::Encode(_)
@@ -40,14 +43,16 @@ fn unavailable(kind: Outage) -> ApiError {
             ErrorCode::DiskFull,
             "The disk of the coordinator is full. Nothing was changed: free some space there and try again.",
         ),
-        Outage::Busy | Outage::Offline => {
-            ApiError::new(ErrorCode::StoreUnavailable, "The database does not answer. Nothing was changed: try again in a moment.")
-                .retry_after(STORE_PAUSE)
-        }
-        Outage::Fault => {
-            ApiError::new(ErrorCode::StoreUnavailable, "The database failed. Nothing was changed: the coordinator's log has the cause.")
-                .retry_after(STORE_PAUSE)
-        }
+        Outage::Busy | Outage::Offline => ApiError::new(
+            ErrorCode::StoreUnavailable,
+            "The database does not answer. Nothing was changed: try again in a moment.",
+        )
+        .retry_after(STORE_PAUSE),
+        Outage::Fault => ApiError::new(
+            ErrorCode::StoreUnavailable,
+            "The database failed. Nothing was changed: the coordinator's log has the cause.",
+        )
+        .retry_after(STORE_PAUSE),
     }
 }
 
@@ -57,18 +62,28 @@ impl From<Conflict> for ApiError {
             Conflict::StaleVersion => {
                 (ErrorCode::VersionConflict, "It was changed in the meantime: read it again and repeat your change.")
             }
-            Conflict::IdempotencyKey => (ErrorCode::Conflict, "Another request with this idempotency key is under way: repeat yours."),
+            Conflict::IdempotencyKey => {
+                (ErrorCode::Conflict, "Another request with this idempotency key is under way: repeat yours.")
+            }
             Conflict::Exists => (ErrorCode::Conflict, "It is already there."),
             Conflict::NotEnded => (ErrorCode::Conflict, "The task has not ended: cancel it first."),
             Conflict::UsernameTaken => (ErrorCode::NameTaken, "This name is taken: choose another one."),
             Conflict::EmailTaken => (ErrorCode::NameTaken, "This e-mail address belongs to another account."),
-            Conflict::Owned => (ErrorCode::SpentCredential, "This instance has an owner already: ask an admin for an invitation."),
-            Conflict::LastAdmin => (ErrorCode::Conflict, "The last admin must stay: make somebody else an admin first."),
-            Conflict::KeySpent => (ErrorCode::SpentCredential, "This key was revoked, has expired or is used up: make a new one."),
+            Conflict::Owned => {
+                (ErrorCode::SpentCredential, "This instance has an owner already: ask an admin for an invitation.")
+            }
+            Conflict::LastAdmin => {
+                (ErrorCode::Conflict, "The last admin must stay: make somebody else an admin first.")
+            }
+            Conflict::KeySpent => {
+                (ErrorCode::SpentCredential, "This key was revoked, has expired or is used up: make a new one.")
+            }
             Conflict::InvitationSpent => {
                 (ErrorCode::SpentCredential, "This invitation was used, has expired or was revoked: ask for a new one.")
             }
-            Conflict::LinkSpent => (ErrorCode::SpentCredential, "This link was used or has expired: ask for a new one."),
+            Conflict::LinkSpent => {
+                (ErrorCode::SpentCredential, "This link was used or has expired: ask for a new one.")
+            }
             Conflict::OthersWorker => {
                 (ErrorCode::Conflict, "This machine is enrolled for another person: its owner must remove it first.")
             }
@@ -141,11 +156,17 @@ fn body_unread(status: StatusCode, text: String) -> ApiError {
 
 fn command_refused(error: &CommandError) -> ApiError {
     match error {
-        CommandError::NotLive => ApiError::new(ErrorCode::Conflict, "The task has ended: nothing about it can change any more."),
-        CommandError::NotIn(status) => ApiError::new(ErrorCode::Conflict, format!("A task that is {status} cannot do this.")),
+        CommandError::NotLive => {
+            ApiError::new(ErrorCode::Conflict, "The task has ended: nothing about it can change any more.")
+        }
+        CommandError::NotIn(status) => {
+            ApiError::new(ErrorCode::Conflict, format!("A task that is {status} cannot do this."))
+        }
         CommandError::VersionConflict(version) => ApiError::new(
             ErrorCode::VersionConflict,
-            format!("The task was changed in the meantime and has version {version} now: read it again and repeat your change."),
+            format!(
+                "The task was changed in the meantime and has version {version} now: read it again and repeat your change."
+            ),
         ),
     }
 }

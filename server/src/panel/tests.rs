@@ -30,7 +30,9 @@ async fn a_file_with_its_hash_in_its_name_is_kept_for_good() {
 
 #[tokio::test]
 async fn a_packed_content_goes_to_those_who_can_unpack_it() {
-    for (accepts, encoding) in [("br, gzip", "gzip"), ("gzip;q=0.5", "gzip"), ("gzip;q=0", ""), ("br", ""), ("x-gzip-not", "")] {
+    for (accepts, encoding) in
+        [("br, gzip", "gzip"), ("gzip;q=0.5", "gzip"), ("gzip;q=0", ""), ("br", ""), ("x-gzip-not", "")]
+    {
         let response = get("/assets/panel-0a1b.js", &[(header::ACCEPT_ENCODING, accepts)]);
         assert_eq!(header(&response, header::CONTENT_ENCODING), encoding, "{accepts}");
         assert_eq!(header(&response, header::VARY), "accept-encoding");

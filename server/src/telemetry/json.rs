@@ -119,7 +119,8 @@ mod tests {
     fn a_line_is_one_object_with_the_fields_around_it() {
         let lines = Arc::new(Mutex::new(Vec::<String>::new()));
         let kept = Arc::clone(&lines);
-        let layer = JsonLines { service: "coordinator", write: move |line: &str| kept.lock().unwrap().push(line.to_owned()) };
+        let layer =
+            JsonLines { service: "coordinator", write: move |line: &str| kept.lock().unwrap().push(line.to_owned()) };
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             let span = tracing::info_span!("request", request_id = "r1", status = tracing::field::Empty);
             span.record("status", 200);

@@ -93,14 +93,19 @@ fn record_attempt(attempt: &UpdateAttempt) {
     if !matches!(attempt.status, AttemptStatus::Completed | AttemptStatus::Failed | AttemptStatus::Cancelled) {
         return;
     }
-    let Some(record) = attempt.record.as_deref().and_then(|text| serde_json::from_str::<RunRecord>(text).ok()) else { return };
+    let Some(record) = attempt.record.as_deref().and_then(|text| serde_json::from_str::<RunRecord>(text).ok()) else {
+        return;
+    };
     let tool = record.tool.as_ref().map_or("unknown", ToolName::as_str).to_owned();
     let labels = [
         ("role", "none".to_owned()),
         ("activity", "task".to_owned()),
         ("tool", tool.clone()),
         ("model", bounded(record.model.unwrap_or_else(|| "none".to_owned()))),
-        ("outcome", attempt.failure_class.map_or(attempt.status.as_str(), swarm_model::FailureClass::as_str).to_owned()),
+        (
+            "outcome",
+            attempt.failure_class.map_or(attempt.status.as_str(), swarm_model::FailureClass::as_str).to_owned(),
+        ),
     ];
     if let Some(millis) = record.duration_ms {
         histogram!(ACTIVITY, &labels).record(Duration::from_millis(millis).as_secs_f64());

@@ -15,7 +15,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The outermost layer.
 pub(crate) async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let request_id = state.new_id(|_, entropy| u64::from_be_bytes(entropy.ten_bytes()[..8].try_into().unwrap_or_default()));
+    let request_id =
+        state.new_id(|_, entropy| u64::from_be_bytes(entropy.ten_bytes()[..8].try_into().unwrap_or_default()));
     let request_id = format!("{request_id:016x}");
     let method = known_method(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();

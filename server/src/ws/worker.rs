@@ -49,9 +49,9 @@ pub(crate) async fn worker_socket(
 async fn serve(state: AppState, record: WorkerRecord, socket: WebSocket) {
     let worker = record.worker_id;
     let (mut sink, mut stream) = socket.split();
-    let hello = match tokio::time::timeout(HELLO_WITHIN, next_frame(&mut stream)).await {
-        Ok(Some(ToCoordinator::Hello(hello))) => hello,
-        Ok(_) | Err(_) => return close(sink, close_code::POLICY, "say hello first").await,
+    let first = tokio::time::timeout(HELLO_WITHIN, next_frame(&mut stream)).await;
+    let Ok(Some(ToCoordinator::Hello(hello))) = first else {
+        return close(sink, close_code::POLICY, "say hello first").await;
     };
     if hello.protocol != PROTOCOL {
         let said = format!("protocol {} is not spoken here, {PROTOCOL} is: update the older side", hello.protocol);

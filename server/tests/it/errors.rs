@@ -18,7 +18,8 @@ async fn what_is_wrong_is_said_in_words() -> Result<()> {
     let builder = TestCoordinator::builder().with_user("ann").with_config(|config| config.limits.body_bytes = 2048);
     let coordinator = builder.build().await?;
     let token = &coordinator.user("ann").token;
-    let json = |text: &str| coordinator.post(LOGIN).header(header::CONTENT_TYPE, "application/json").body(text.to_owned());
+    let json =
+        |text: &str| coordinator.post(LOGIN).header(header::CONTENT_TYPE, "application/json").body(text.to_owned());
     let answers = [
         json("{").send().await,
         json(r#"{"username": "ann"}"#).send().await,

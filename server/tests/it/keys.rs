@@ -19,7 +19,11 @@ async fn make(coordinator: &TestCoordinator, token: &str, kind: KeyKind, uses: O
 }
 
 async fn enrol(coordinator: &TestCoordinator, key: &str, machine: &str) -> Answer {
-    let body = RegisterWorker { machine_id: machine.to_owned(), machine_name: machine.to_owned(), capabilities: capabilities(1, &["demo"]) };
+    let body = RegisterWorker {
+        machine_id: machine.to_owned(),
+        machine_name: machine.to_owned(),
+        capabilities: capabilities(1, &["demo"]),
+    };
     coordinator.post("/api/v1/workers/register").bearer(key).json(&body).send().await
 }
 

@@ -11,7 +11,9 @@ async fn a_rebound_name_reaches_nothing() -> Result<()> {
     let port = coordinator.address().port();
     let token = &coordinator.user("ann").token;
     for path in ["/", "/api/v1/auth/me", "/api/v1/openapi.json", "/metrics", "/api/v1/no-such-route"] {
-        for host in [format!("evil.example:{port}"), "localhost".to_owned(), format!("localhost:{}", port.wrapping_add(1))] {
+        for host in
+            [format!("evil.example:{port}"), "localhost".to_owned(), format!("localhost:{}", port.wrapping_add(1))]
+        {
             let answer = coordinator.get(path).header(header::HOST, &host).bearer(token).send().await;
             assert_eq!(answer.code(), ErrorCode::ForeignOrigin, "{host} {path}");
         }
@@ -37,7 +39,8 @@ async fn a_foreign_page_reaches_nothing() -> Result<()> {
 async fn other_origins_are_told_nothing_unless_they_are_allowed() -> Result<()> {
     let tools = "https://tools.example";
     let builder = TestCoordinator::builder().with_user("ann");
-    let coordinator = builder.with_config(|config| config.server.allowed_origins = vec![tools.to_owned()]).build().await?;
+    let coordinator =
+        builder.with_config(|config| config.server.allowed_origins = vec![tools.to_owned()]).build().await?;
     let preflight = |origin: &str| {
         let request = coordinator.request(Method::OPTIONS, "/api/v1/tasks").header(header::ORIGIN, origin);
         request.header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST").send()

@@ -14,7 +14,12 @@ const PASSWORD: &str = "correct horse battery";
 const ME: &str = "/api/v1/auth/me";
 
 async fn register(coordinator: &TestCoordinator, invitation: &str, username: &str) -> Answer {
-    let body = Register { invitation: invitation.to_owned(), username: username.to_owned(), email: None, password: PASSWORD.to_owned() };
+    let body = Register {
+        invitation: invitation.to_owned(),
+        username: username.to_owned(),
+        email: None,
+        password: PASSWORD.to_owned(),
+    };
     coordinator.post("/api/v1/auth/register").json(&body).send().await
 }
 

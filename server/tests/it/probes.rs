@@ -42,9 +42,13 @@ async fn metrics_are_open_on_this_machine_and_closed_beyond() -> Result<()> {
 async fn where_a_metrics_token_is_set_it_is_needed_here_too() -> Result<()> {
     let token = "a-token-of-the-metrics";
     let builder = TestCoordinator::builder();
-    let coordinator = builder.with_config(|config| config.metrics.token = Some(Redacted::new(token.to_owned()))).build().await?;
+    let coordinator =
+        builder.with_config(|config| config.metrics.token = Some(Redacted::new(token.to_owned()))).build().await?;
     assert_eq!(coordinator.get("/metrics").send().await.code(), ErrorCode::Unauthenticated);
-    assert_eq!(coordinator.get("/metrics").bearer("a-token-of-the-metricz").send().await.code(), ErrorCode::Unauthenticated);
+    assert_eq!(
+        coordinator.get("/metrics").bearer("a-token-of-the-metricz").send().await.code(),
+        ErrorCode::Unauthenticated
+    );
     coordinator.get("/metrics").from(elsewhere()).bearer(token).send().await.ok();
     coordinator.finish().await
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use axum::http::header;
 use swarm_proto::ErrorCode;
 use swarm_proto::auth::{ExchangeLink, OpenSession, Session, SessionKind, Ticket, User};
@@ -14,7 +14,8 @@ const REFRESH: &str = "/api/v1/auth/refresh";
 
 async fn link(coordinator: &TestCoordinator) -> Result<String> {
     let link = coordinator.state().create_sign_in_link(coordinator.user("ann").user_id).await?;
-    Ok(link.split_once("/signin#").expect("the token stands behind #").1.to_owned())
+    let (_, token) = link.split_once("/signin#").context("the token stands behind #")?;
+    Ok(token.to_owned())
 }
 
 async fn exchange(coordinator: &TestCoordinator, token: &str, kind: SessionKind) -> Answer {
@@ -93,7 +94,10 @@ async fn the_cookie_is_out_of_reach_of_scripts_and_other_sites() -> Result<()> {
 #[tokio::test]
 async fn beyond_loopback_the_cookie_wants_tls() -> Result<()> {
     let builder = TestCoordinator::builder().with_user("ann");
-    let coordinator = builder.with_config(|config| config.server.public_url = Some("https://swarm.example.org".to_owned())).build().await?;
+    let coordinator = builder
+        .with_config(|config| config.server.public_url = Some("https://swarm.example.org".to_owned()))
+        .build()
+        .await?;
     let body = ExchangeLink { token: link(&coordinator).await?, kind: SessionKind::Browser };
     let answer = coordinator.post(LINK).header(header::HOST, "swarm.example.org").json(&body).send().await;
     assert!(answer.header(&header::SET_COOKIE).contains("Secure"), "{:?}", answer.headers);
@@ -231,7 +235,8 @@ async fn nobody_ends_another_persons_session() -> Result<()> {
     let path = "/api/v1/auth/sessions";
     let open: Vec<OpenSession> = coordinator.get(path).bearer(&session.access_token).send().await.json();
     let end = format!("{path}/{}", open[0].session_id);
-    let answer = coordinator.request(axum::http::Method::DELETE, &end).bearer(&coordinator.user("bob").token).send().await;
+    let answer =
+        coordinator.request(axum::http::Method::DELETE, &end).bearer(&coordinator.user("bob").token).send().await;
     assert_eq!(answer.code(), ErrorCode::NotFound);
     coordinator.finish().await
 }
@@ -239,7 +244,8 @@ async fn nobody_ends_another_persons_session() -> Result<()> {
 #[tokio::test]
 async fn a_ticket_is_no_token() -> Result<()> {
     let coordinator = with_ann().await?;
-    let ticket: Ticket = coordinator.post("/api/v1/auth/ticket").bearer(&coordinator.user("ann").token).send().await.json();
+    let ticket: Ticket =
+        coordinator.post("/api/v1/auth/ticket").bearer(&coordinator.user("ann").token).send().await.json();
     assert!(!is_in(&coordinator, &ticket.ticket).await);
     let in_address = format!("{ME}?ticket={}", ticket.ticket);
     assert_eq!(coordinator.get(&in_address).send().await.code(), ErrorCode::Unauthenticated);

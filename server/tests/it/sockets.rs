@@ -16,15 +16,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Asks for a socket as a browser does, and gives the status with the open connection.
 async fn open(coordinator: &TestCoordinator, query: &str, bearer: Option<&str>) -> Result<(u16, TcpStream)> {
     let user = coordinator.user("ann").user_id;
-    let mut request = format!(
+    let proof = bearer.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let request = format!(
         "GET /api/v1/ws/client/{user}{query} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{proof}\r\n",
         coordinator.address()
     );
-    if let Some(token) = bearer {
-        request.push_str(&format!("Authorization: Bearer {token}\r\n"));
-    }
-    request.push_str("\r\n");
     let mut stream = TcpStream::connect(coordinator.address()).await?;
     stream.write_all(request.as_bytes()).await?;
     let mut line = Vec::new();

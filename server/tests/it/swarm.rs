@@ -30,7 +30,8 @@ async fn status_counts_what_the_asker_may_see() -> Result<()> {
     let seen = status(&coordinator).await;
     assert_eq!(seen.workers.get("offline"), Some(&1), "{seen:?}");
     assert_eq!(seen.free_slots, 0, "nobody is connected");
-    let of_bob: SwarmStatus = coordinator.get("/api/v1/status").bearer(&coordinator.user("bob").token).send().await.json();
+    let of_bob: SwarmStatus =
+        coordinator.get("/api/v1/status").bearer(&coordinator.user("bob").token).send().await.json();
     assert!(of_bob.workers.is_empty(), "{of_bob:?}");
     coordinator.finish().await
 }

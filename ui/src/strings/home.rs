@@ -23,16 +23,19 @@ pub const FIRST_NO_MACHINE: &str = "No machine has joined yet.";
 pub const FIRST_HINT: &str = "This page follows along by itself.";
 pub const SKIP: &str = "Go to Home instead";
 pub const STEP_MACHINE: &str = "A machine of yours";
-pub const STEP_MACHINE_WAITS: &str = "The coordinator runs without a worker. Add this machine, or another one, with the line below.";
+pub const STEP_MACHINE_WAITS: &str =
+    "The coordinator runs without a worker. Add this machine, or another one, with the line below.";
 pub const STEP_DEMO: &str = "Run the demonstration";
-pub const STEP_DEMO_BODY: &str = "A scripted model answers; it needs no key and costs nothing. Queue, worker and log are real.";
+pub const STEP_DEMO_BODY: &str =
+    "A scripted model answers; it needs no key and costs nothing. Queue, worker and log are real.";
 pub const STEP_DEMO_BUTTON: &str = "Run the demonstration";
 pub const STEP_DEMO_WAITS: &str = "Ready once a machine has joined";
 pub const STEP_DEMO_SEE: &str = "Open its log";
 pub const STEP_TOOL: &str = "Connect a real tool";
 pub const STEP_TOOL_BODY: &str = "Install one of these on the machine, and its worker finds it by itself.";
 pub const STEP_SECOND: &str = "Add a second machine";
-pub const STEP_SECOND_BODY: &str = "Tasks go to whichever machine fits and is free. You can do this at any time on the page Workers.";
+pub const STEP_SECOND_BODY: &str =
+    "Tasks go to whichever machine fits and is free. You can do this at any time on the page Workers.";
 
 pub fn runs(n: u64, machines: u64) -> String {
     let runs = if n == 1 { "One run is going".to_owned() } else { format!("{} runs are going", capital(&number(n))) };
@@ -52,7 +55,11 @@ pub fn only_queued(n: u64) -> String {
 }
 
 pub fn queue_behind(n: u64) -> String {
-    if n == 1 { "One task waits in the queue.".to_owned() } else { format!("{} tasks wait in the queue.", capital(&number(n))) }
+    if n == 1 {
+        "One task waits in the queue.".to_owned()
+    } else {
+        format!("{} tasks wait in the queue.", capital(&number(n)))
+    }
 }
 
 pub fn wait_for_you(n: u64) -> String {
@@ -60,7 +67,8 @@ pub fn wait_for_you(n: u64) -> String {
 }
 
 pub fn machines_ready(n: u64, tools: &str) -> String {
-    let machines = if n == 1 { "One machine is ready".to_owned() } else { format!("{} machines are ready", capital(&number(n))) };
+    let machines =
+        if n == 1 { "One machine is ready".to_owned() } else { format!("{} machines are ready", capital(&number(n))) };
     if tools.is_empty() { format!("{machines}.") } else { format!("{machines} with {tools}.") }
 }
 

@@ -29,8 +29,24 @@ pub fn missing_before(n: u64) -> String {
     format!("{entries} before this are not shown here. `garageswarm task logs` has them all.")
 }
 
+pub fn usage(parts: &str) -> String {
+    format!("usage {parts}")
+}
+
+pub fn tokens_in(n: &str) -> String {
+    format!("{n} in")
+}
+
+pub fn tokens_out(n: &str) -> String {
+    format!("{n} out")
+}
+
+pub fn tokens_cached(n: &str) -> String {
+    format!("{n} cached")
+}
+
 pub fn held_at(line: u64) -> String {
-    format!("Held at line {line}")
+    format!("Held at {line}")
 }
 
 pub fn found(current: usize, count: usize) -> String {

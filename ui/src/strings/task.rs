@@ -87,7 +87,11 @@ pub fn submitted(at: &str) -> String {
 }
 
 pub fn attempt(attempt: u32, failures: u32, most: u32) -> String {
-    if failures == 0 { format!("attempt {attempt}") } else { format!("attempt {attempt}, {failures} of {most} failures") }
+    if failures == 0 {
+        format!("attempt {attempt}")
+    } else {
+        format!("attempt {attempt}, {failures} of {most} failures")
+    }
 }
 
 pub fn tries_again(at: &str) -> String {
@@ -95,7 +99,10 @@ pub fn tries_again(at: &str) -> String {
 }
 
 pub fn waits_quota(until: Option<&str>) -> String {
-    until.map_or_else(|| "The account's limit holds".to_owned(), |until| format!("The account's limit holds until {until}"))
+    until.map_or_else(
+        || "The account's limit holds".to_owned(),
+        |until| format!("The account's limit holds until {until}"),
+    )
 }
 
 pub fn last_attempt(error: &str) -> String {
@@ -179,7 +186,9 @@ pub fn advice(class: FailureClass) -> &'static str {
         FailureClass::Network => "Check the machine's connection, then retry.",
         FailureClass::Server => "Retry; if it lasts, choose another model.",
         FailureClass::ContextOverflow => "Shorten the prompt, or split the task.",
-        FailureClass::Stalled => "Look at the last lines of the log; raise the limit on silence where the work is slow.",
+        FailureClass::Stalled => {
+            "Look at the last lines of the log; raise the limit on silence where the work is slow."
+        }
         FailureClass::TimedOut => "Raise the limit, or split the task.",
         FailureClass::ProcessFailed => "The log says why.",
         FailureClass::EmptyOutput => "Retry, or ask for something more definite.",

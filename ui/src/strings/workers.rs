@@ -40,7 +40,8 @@ pub const SEE_TASKS: &str = "Its tasks";
 pub const ADD: &str = "Add a machine";
 pub const ADD_BODY: &str = "Run this on the other machine, where `garageswarm` is installed. The key lets one machine in, once, within an hour.";
 pub const ADD_MAKING: &str = "Making a key";
-pub const ADD_LOOPBACK: &str = "This coordinator listens on its own machine only. From another one, open a tunnel first and leave it open:";
+pub const ADD_LOOPBACK: &str =
+    "This coordinator listens on its own machine only. From another one, open a tunnel first and leave it open:";
 pub const ADD_WAITING: &str = "Waiting for the machine to say hello";
 pub const ADD_WAITING_BODY: &str = "It appears here by itself.";
 pub const ADD_NEW_KEY: &str = "Make a new key";

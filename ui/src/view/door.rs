@@ -106,7 +106,11 @@ pub fn sentence(worker: &Worker, moment: Moment) -> String {
     match worker.status {
         WorkerStatus::Online | WorkerStatus::Busy => {
             let n_free = worker.capabilities.slots.saturating_sub(worker.running);
-            if worker.running == 0 { text::ready(n_free.into()) } else { text::working(worker.running.into(), n_free.into()) }
+            if worker.running == 0 {
+                text::ready(n_free.into())
+            } else {
+                text::working(worker.running.into(), n_free.into())
+            }
         }
         WorkerStatus::Paused => {
             let who = match (worker.pauses.by_coordinator, worker.pauses.by_owner) {
@@ -244,7 +248,10 @@ mod tests {
         assert_eq!(says(WorkerStatus::Online, 1, none), "Working on 1 task, 1 slot free");
         assert_eq!(says(WorkerStatus::Busy, 2, none), "Working on 2 tasks, no slot free");
         assert_eq!(says(WorkerStatus::Paused, 0, Pauses { by_owner: true, ..none }), "Paused on the machine itself");
-        assert_eq!(says(WorkerStatus::Paused, 1, Pauses { by_coordinator: true, ..none }), "Paused here; 1 task goes on");
+        assert_eq!(
+            says(WorkerStatus::Paused, 1, Pauses { by_coordinator: true, ..none }),
+            "Paused here; 1 task goes on"
+        );
         assert_eq!(says(WorkerStatus::Draining, 1, none), "Finishes 1 task and takes nothing new");
         assert_eq!(says(WorkerStatus::Offline, 0, none), "Offline since 14:31");
     }

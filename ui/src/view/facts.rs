@@ -12,7 +12,12 @@ use crate::strings::task as text;
 pub type Fact = (&'static str, String);
 
 /// The facts of a task.
-pub fn facts(task: &Task, attempts: &[Attempt], machine: impl Fn(swarm_model::WorkerId) -> String, moment: Moment) -> Vec<Fact> {
+pub fn facts(
+    task: &Task,
+    attempts: &[Attempt],
+    machine: impl Fn(swarm_model::WorkerId) -> String,
+    moment: Moment,
+) -> Vec<Fact> {
     let mut facts = Vec::new();
     let last = attempts.last();
     let record = last.and_then(|attempt| attempt.record.as_ref());
@@ -74,7 +79,8 @@ fn limits(task: &Task) -> Option<String> {
 
 /// What all attempts used together. Unknown is said, never counted as nothing.
 fn used(task: &Task, attempts: &[Attempt]) -> Option<String> {
-    let records: Vec<&Usage> = attempts.iter().filter_map(|attempt| attempt.record.as_ref()).map(|r| &r.usage).collect();
+    let records: Vec<&Usage> =
+        attempts.iter().filter_map(|attempt| attempt.record.as_ref()).map(|r| &r.usage).collect();
     let usages = if records.is_empty() { task.result.iter().map(|result| &result.usage).collect() } else { records };
     if usages.is_empty() {
         return None;
@@ -111,7 +117,11 @@ pub struct AttemptLine {
 }
 
 /// The attempts, the last one first.
-pub fn attempts(attempts: &[Attempt], machine: impl Fn(swarm_model::WorkerId) -> String, moment: Moment) -> Vec<AttemptLine> {
+pub fn attempts(
+    attempts: &[Attempt],
+    machine: impl Fn(swarm_model::WorkerId) -> String,
+    moment: Moment,
+) -> Vec<AttemptLine> {
     attempts.iter().rev().map(|attempt| attempt_line(attempt, &machine(attempt.worker_id), moment)).collect()
 }
 
@@ -128,7 +138,9 @@ fn attempt_line(attempt: &Attempt, machine: &str, moment: Moment) -> AttemptLine
     };
     let how = match (attempt.status, attempt.error.as_deref()) {
         (AttemptStatus::Refused, Some(reason)) => reason.to_owned(),
-        (AttemptStatus::Running, _) => attempt.started_at.map(|at| text::since(&words::clock(at, moment))).unwrap_or_default(),
+        (AttemptStatus::Running, _) => {
+            attempt.started_at.map(|at| text::since(&words::clock(at, moment))).unwrap_or_default()
+        }
         _ => how.to_lowercase(),
     };
     let late = if attempt.has_late_result { text::LATE_RESULT } else { "" };

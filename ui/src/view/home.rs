@@ -67,7 +67,8 @@ fn is_connected(worker: &Worker) -> bool {
 }
 
 fn named(workers: &[Worker], is_meant: impl Fn(&Worker) -> bool, say: fn(&str, usize) -> String) -> Option<String> {
-    let names: Vec<_> = workers.iter().filter(|worker| is_meant(worker)).map(|worker| worker.machine_name.clone()).collect();
+    let names: Vec<_> =
+        workers.iter().filter(|worker| is_meant(worker)).map(|worker| worker.machine_name.clone()).collect();
     match names.len() {
         0 => None,
         n @ 1..=3 => Some(say(&listed(&names), n)),
@@ -179,6 +180,7 @@ mod tests {
     use swarm_model::{Timestamp, WorkerStatus};
     use swarm_proto::status::SwarmStatus;
 
+    use super::Step::{Ahead, Done, Now};
     use super::*;
     use crate::view::samples;
 
@@ -200,7 +202,8 @@ mod tests {
 
     #[test]
     fn the_sentence_counts_runs_and_machines() {
-        let elsewhere = Task { worker_id: Some(samples::worker("attic").worker_id), ..samples::task(3, TaskStatus::Running) };
+        let elsewhere =
+            Task { worker_id: Some(samples::worker("attic").worker_id), ..samples::task(3, TaskStatus::Running) };
         let tasks = vec![samples::task(1, TaskStatus::Running), samples::task(2, TaskStatus::Assigned), elsewhere];
         let swarm = swarm(tasks, vec![samples::worker("workbench")], 2);
         assert_eq!(sentence(&swarm), "Three runs are going on two machines.");
@@ -232,12 +235,15 @@ mod tests {
     #[test]
     fn the_first_run_goes_step_by_step() {
         let demo = |status| Task { tool: Some("demo".parse().unwrap()), ..samples::task(1, status) };
-        let steps = |tasks, workers| first_run(&swarm(tasks, workers, 0)).map(|s| [s.machine, s.demo, s.tool, s.second]);
-        use Step::{Ahead, Done, Now};
+        let steps =
+            |tasks, workers| first_run(&swarm(tasks, workers, 0)).map(|s| [s.machine, s.demo, s.tool, s.second]);
         assert_eq!(steps(vec![], vec![]), Some([Now, Ahead, Ahead, Ahead]));
         assert_eq!(steps(vec![], vec![samples::worker("a")]), Some([Done, Now, Ahead, Ahead]));
         assert_eq!(steps(vec![demo(TaskStatus::Running)], vec![samples::worker("a")]), Some([Done, Now, Ahead, Ahead]));
-        assert_eq!(steps(vec![demo(TaskStatus::Completed)], vec![samples::worker("a")]), Some([Done, Done, Now, Ahead]));
+        assert_eq!(
+            steps(vec![demo(TaskStatus::Completed)], vec![samples::worker("a")]),
+            Some([Done, Done, Now, Ahead])
+        );
         assert_eq!(steps(vec![samples::task(1, TaskStatus::Queued)], vec![samples::worker("a")]), None, "a real task");
     }
 }

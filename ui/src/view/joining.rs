@@ -34,7 +34,9 @@ mod tests {
         for origin in ["http://127.0.0.1:8420", "http://localhost:8420", "http://[::1]:8420", "https://x.localhost"] {
             assert!(is_loopback(origin), "{origin}");
         }
-        for origin in ["http://10.0.0.2:8420", "https://attic-nas.local", "http://127.evil.example", "http://[fe80::1]:8420"] {
+        for origin in
+            ["http://10.0.0.2:8420", "https://attic-nas.local", "http://127.evil.example", "http://[fe80::1]:8420"]
+        {
             assert!(!is_loopback(origin), "{origin}");
         }
     }
@@ -42,10 +44,7 @@ mod tests {
     #[test]
     fn the_lines_hold_the_address() {
         assert_eq!(line("http://h:1", "gsw_k"), "garageswarm worker run --coordinator http://h:1 --key gsw_k");
-        assert_eq!(
-            tunnel("http://127.0.0.1:8420").as_deref(),
-            Some("ssh -N -L 8420:127.0.0.1:8420 USER@THIS-MACHINE")
-        );
+        assert_eq!(tunnel("http://127.0.0.1:8420").as_deref(), Some("ssh -N -L 8420:127.0.0.1:8420 USER@THIS-MACHINE"));
         assert_eq!(tunnel("http://10.0.0.2:8420"), None);
     }
 }

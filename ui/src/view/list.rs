@@ -114,7 +114,12 @@ impl Filter {
     /// The names and values in the page's address.
     pub fn to_query(&self) -> Vec<(&'static str, String)> {
         let worker = self.worker.map(|worker| worker.to_string()).unwrap_or_default();
-        let all = [("show", self.shown.name().to_owned()), ("text", self.text.clone()), ("tool", self.tool.clone()), ("worker", worker)];
+        let all = [
+            ("show", self.shown.name().to_owned()),
+            ("text", self.text.clone()),
+            ("tool", self.tool.clone()),
+            ("worker", worker),
+        ];
         all.into_iter().filter(|(_, value)| !value.is_empty()).collect()
     }
 
@@ -318,7 +323,10 @@ mod tests {
         list.hear(&samples::task(2, TaskStatus::Queued), false);
         list.hear(&Task { version: 2, ..samples::task(1, TaskStatus::Completed) }, false);
         list.hear(&samples::task(1, TaskStatus::Running), false);
-        assert_eq!(list.rows().iter().map(|t| (t.number.0, t.status)).collect::<Vec<_>>(), [(1, TaskStatus::Completed)]);
+        assert_eq!(
+            list.rows().iter().map(|t| (t.number.0, t.status)).collect::<Vec<_>>(),
+            [(1, TaskStatus::Completed)]
+        );
     }
 
     #[test]
@@ -338,11 +346,15 @@ mod tests {
             worker: Some(samples::worker("a").worker_id),
         };
         let query = filter.to_query();
-        let read = Filter::from_query(|name| query.iter().find(|(other, _)| *other == name).map(|(_, value)| value.clone()));
+        let read =
+            Filter::from_query(|name| query.iter().find(|(other, _)| *other == name).map(|(_, value)| value.clone()));
         assert_eq!(read, filter);
         assert_eq!(filter.question(None).status.as_deref(), Some("failed"));
         assert!(Filter::default().to_query().is_empty());
-        assert_eq!(Filter { shown: Shown::Running, ..filter }.question(None).status.as_deref(), Some("assigned,running"));
+        assert_eq!(
+            Filter { shown: Shown::Running, ..filter }.question(None).status.as_deref(),
+            Some("assigned,running")
+        );
     }
 
     #[test]
@@ -350,13 +362,17 @@ mod tests {
         let mut list = TaskList::new(Filter::default());
         assert_eq!(list.neighbour(None, true), None);
         list.add_page(page([9, 8], None));
-        let steps = [(None, true), (Some(TaskNumber(9)), true), (Some(TaskNumber(8)), true), (Some(TaskNumber(9)), false)];
+        let steps =
+            [(None, true), (Some(TaskNumber(9)), true), (Some(TaskNumber(8)), true), (Some(TaskNumber(9)), false)];
         let steps = steps.map(|(of, forward)| list.neighbour(of, forward).map(|number| number.0));
         assert_eq!(steps, [Some(9), Some(8), Some(8), Some(9)]);
     }
 
     #[test]
     fn numbers_name_tasks() {
-        assert_eq!([" #12 ", "12", "0", "12a", ""].map(|s| named_task(s).map(|n| n.0)), [Some(12), Some(12), None, None, None]);
+        assert_eq!(
+            [" #12 ", "12", "0", "12a", ""].map(|s| named_task(s).map(|n| n.0)),
+            [Some(12), Some(12), None, None, None]
+        );
     }
 }

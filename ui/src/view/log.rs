@@ -7,105 +7,21 @@
 pub mod ansi;
 mod calls;
 mod find;
+mod row;
 pub mod wrap;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
 
-use swarm_model::Timestamp;
 use swarm_model::log::{LogEntry, LogStream};
 
-use ansi::{Reader, Style, Styled};
+use ansi::{Reader, Styled};
 use calls::{Call, Named};
 pub use find::{Find, Hit};
+pub use row::{Bounds, Kind, Piece, Row};
+use row::{Line, usage};
 
 use crate::strings;
-
-/// How much a log keeps in the page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
-    /// Lines.
-    pub lines: usize,
-    /// Bytes of text.
-    pub bytes: usize,
-}
-
-impl Bounds {
-    /// The page of a task.
-    pub const PAGE: Self = Self { lines: 20_000, bytes: 8 << 20 };
-    /// The few lines in a card.
-    pub const CARD: Self = Self { lines: 40, bytes: 64 << 10 };
-}
-
-/// What a line is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// Output of a command.
-    Output,
-    /// Its error output.
-    Error,
-    /// The model's answer.
-    Answer,
-    /// The model's reasoning.
-    Thinking,
-    /// A call of a tool by the model.
-    Call,
-    /// What the call gave back.
-    CallResult,
-    /// What the call gave back, and it was an error.
-    CallError,
-    /// Tokens, limits, remarks of the worker.
-    Remark,
-    /// Where an attempt begins.
-    Attempt,
-}
-
-/// A line before it is broken into rows.
-#[derive(Debug, Clone)]
-struct Line {
-    /// The number of its entry; 0 where it stands for none.
-    seq: u64,
-    at: Option<Timestamp>,
-    kind: Kind,
-    /// Whether it is the first one of its entry.
-    opens: bool,
-    text: Styled,
-    /// The call that it is, or belongs to.
-    call: Option<String>,
-    rows: usize,
-}
-
-/// A piece of a row with one look.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Piece {
-    /// The text, without control characters.
-    pub text: String,
-    /// How it looks.
-    pub style: Style,
-    /// Whether it was looked for.
-    pub hit: Hit,
-}
-
-/// One row of the page.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// Its line, counted from the first one ever; with `part` it names the row.
-    pub line: u64,
-    /// Which row of its line.
-    pub part: usize,
-    /// The number, where an entry begins here.
-    pub seq: Option<u64>,
-    /// When, likewise.
-    pub at: Option<Timestamp>,
-    /// What it is.
-    pub kind: Kind,
-    /// The call it is, and whether that stands open.
-    pub call: Option<(String, bool)>,
-    /// A word on the right: what the call gave back.
-    pub aside: String,
-    /// The text.
-    pub pieces: Vec<Piece>,
-}
 
 /// The log of one task.
 #[derive(Debug)]
@@ -209,7 +125,13 @@ impl LogView {
             LogStream::Thinking => self.flow(&entry, Kind::Thinking),
             LogStream::Stdout => self.whole(&entry, Kind::Output, None),
             LogStream::Stderr => self.whole(&entry, Kind::Error, None),
-            LogStream::Usage | LogStream::RateLimit | LogStream::System => self.whole(&entry, Kind::Remark, None),
+            LogStream::RateLimit | LogStream::System => self.whole(&entry, Kind::Remark, None),
+            LogStream::Usage => {
+                // What says nothing is not shown: a plain command uses no tokens.
+                if let Some(text) = usage(&entry) {
+                    self.whole(&LogEntry { text, ..entry }, Kind::Remark, None);
+                }
+            }
             LogStream::ToolCall => {
                 let named = Named::of(&entry);
                 self.calls.insert(named.id.clone(), Call::begun(entry.at));
@@ -290,8 +212,8 @@ impl LogView {
             self.left += 1;
             self.total_rows -= line.rows;
             self.bytes -= line.text.text.len();
-            if line.kind == Kind::Call {
-                line.call.iter().for_each(|id| drop(self.calls.remove(id)));
+            if let (Kind::Call, Some(id)) = (line.kind, &line.call) {
+                self.calls.remove(id);
             }
             self.first_seq = self.first_seq.max(line.seq + 1);
         }
@@ -353,7 +275,7 @@ impl LogView {
             if bottom > window.start && line.rows > 0 {
                 let breaks = match self.columns {
                     Some(columns) => wrap::wrap(&line.text.text, columns),
-                    None => vec![0..line.text.text.len()],
+                    None => wrap::one_row(&line.text.text),
                 };
                 let id = self.left + n as u64;
                 for (part, range) in breaks.into_iter().enumerate() {
@@ -395,6 +317,16 @@ impl LogView {
         }
     }
 
+    /// The number of the entry to which a row belongs.
+    pub fn seq_at(&self, row: usize) -> u64 {
+        let mut top = 0;
+        let line = self.lines.iter().find(|line| {
+            top += line.rows;
+            top > row
+        });
+        line.or(self.lines.back()).map_or(self.last_seq, |line| line.seq)
+    }
+
     /// The last rows that say something.
     pub fn tail(&self, n_rows: usize) -> Vec<Row> {
         self.rows(self.total_rows.saturating_sub(n_rows)..self.total_rows, None)
@@ -415,12 +347,6 @@ impl LogView {
             self.lay_out();
         }
         Some(self.lines.iter().take(index).map(|line| line.rows).sum())
-    }
-}
-
-impl Line {
-    fn of(entry: &LogEntry, kind: Kind, opens: bool, text: Styled) -> Self {
-        Self { seq: entry.seq, at: Some(entry.at), kind, opens, text, call: None, rows: 0 }
     }
 }
 

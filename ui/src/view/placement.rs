@@ -111,7 +111,8 @@ mod tests {
 
     #[test]
     fn without_a_choice_it_says_who_could() {
-        let placement = |score| Placement { summary: String::new(), ahead: None, candidates: vec![candidate("a", score)] };
+        let placement =
+            |score| Placement { summary: String::new(), ahead: None, candidates: vec![candidate("a", score)] };
         assert_eq!(heading(&table(&placement(Some(1.0)), None)), "Who could take it");
         assert_eq!(heading(&table(&placement(None), None)), "No worker fits now");
     }

@@ -98,7 +98,9 @@ pub type Choice = (String, String);
 
 /// The tools that can be asked for: those of the machines, the ones that are ready first.
 pub fn tools(workers: &[Worker], on: Option<WorkerId>) -> Vec<Choice> {
-    let all = || workers.iter().filter(|worker| on.is_none_or(|on| on == worker.worker_id)).flat_map(|w| &w.capabilities.tools);
+    let all = || {
+        workers.iter().filter(|worker| on.is_none_or(|on| on == worker.worker_id)).flat_map(|w| &w.capabilities.tools)
+    };
     let names: BTreeSet<_> = all().map(|tool| &tool.name).collect();
     let is_ready = |name: &ToolName| all().any(|tool| tool.name == *name && tool.health.is_ready());
     let mut names: Vec<_> = names.into_iter().map(|name| (is_ready(name), name)).collect();
@@ -133,7 +135,8 @@ mod tests {
 
     #[test]
     fn a_prompt_becomes_a_task() {
-        let draft = Draft { prompt: " Port it \n".to_owned(), tool: "claude-code".to_owned(), priority: 8, ..Draft::default() };
+        let draft =
+            Draft { prompt: " Port it \n".to_owned(), tool: "claude-code".to_owned(), priority: 8, ..Draft::default() };
         let task = draft.task("k".to_owned()).unwrap();
         assert_eq!((task.description.as_str(), task.priority.map(Priority::get)), ("Port it", Some(8)));
         assert_eq!((task.input, task.model), (None, None));
@@ -144,7 +147,12 @@ mod tests {
 
     #[test]
     fn a_command_is_split_and_never_a_shell() {
-        let command = |prompt: &str| Draft { prompt: prompt.to_owned(), tool: "command".to_owned(), model: "x".to_owned(), ..Draft::default() };
+        let command = |prompt: &str| Draft {
+            prompt: prompt.to_owned(),
+            tool: "command".to_owned(),
+            model: "x".to_owned(),
+            ..Draft::default()
+        };
         let task = command(r#"git commit -m "a b; rm *" $HOME"#).task("k".to_owned()).unwrap();
         let argv = ["git", "commit", "-m", "a b; rm *", "$HOME"].map(str::to_owned).into();
         assert_eq!(task.input, Some(TaskInput::Command { argv, stdin: None, env: Default::default() }));

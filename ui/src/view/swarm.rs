@@ -53,7 +53,8 @@ impl Swarm {
     }
 
     fn forget_old(&mut self) {
-        let ended: Vec<_> = self.tasks.values().filter(|task| task.status.is_terminal()).map(|task| task.number).collect();
+        let ended: Vec<_> =
+            self.tasks.values().filter(|task| task.status.is_terminal()).map(|task| task.number).collect();
         for number in ended.iter().take(ended.len().saturating_sub(ENDED)) {
             self.tasks.remove(number);
         }
@@ -102,7 +103,8 @@ impl Swarm {
 
     /// What people call a machine; its id where it is gone.
     pub fn machine_name(&self, worker: WorkerId) -> String {
-        self.worker(worker).map_or_else(|| worker.to_string().chars().take(8).collect(), |known| known.machine_name.clone())
+        self.worker(worker)
+            .map_or_else(|| worker.to_string().chars().take(8).collect(), |known| known.machine_name.clone())
     }
 
     /// A task that is held here.

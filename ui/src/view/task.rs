@@ -5,6 +5,7 @@ use swarm_model::{FailureClass, TaskStatus};
 use swarm_proto::tasks::{Placement, Task};
 
 use super::words::{self, Moment};
+use crate::strings::shell::sentence;
 use crate::strings::task as text;
 
 /// The sign of a state. Each has its shape, so that nothing hangs on colour alone.
@@ -101,7 +102,7 @@ pub fn state_line(task: &Task, machine: Option<&str>, moment: Moment) -> Vec<Str
         (None, Some(machine)) if task.status == TaskStatus::Assigned => parts.push(text::given_to(machine)),
         (None, _) => parts.push(text::submitted(&words::clock(task.created_at, moment))),
     }
-    if task.attempt > 1 || task.failures > 0 {
+    if task.attempt > 1 || (task.failures > 0 && task.retry.max_attempts > 1) {
         parts.push(text::attempt(task.attempt, task.failures, task.retry.max_attempts));
     }
     if let Some(progress) = task.progress.filter(|_| task.status == TaskStatus::Running) {
@@ -122,7 +123,11 @@ pub fn note(task: &Task, moment: Moment) -> Option<String> {
             Some(task.failure_class.map_or_else(|| text::FAILED.to_owned(), |class| failure(class).to_owned()))
         }
         TaskStatus::Running if task.cancel_requested_at.is_some() => Some(text::CANCEL_ASKED.to_owned()),
-        TaskStatus::Queued | TaskStatus::Assigned | TaskStatus::Running | TaskStatus::Completed | TaskStatus::Cancelled => None,
+        TaskStatus::Queued
+        | TaskStatus::Assigned
+        | TaskStatus::Running
+        | TaskStatus::Completed
+        | TaskStatus::Cancelled => None,
     }
 }
 
@@ -155,22 +160,27 @@ pub fn next(task: &Task, placement: Option<&Placement>, is_swarm_paused: bool, m
                 Some(WaitReason::Quota) | None => vec![text::NOTHING_IS_WRONG.to_owned()],
                 Some(WaitReason::Approval | WaitReason::Budget) => Vec::new(),
             };
-            let body = task.error.clone().into_iter().chain(body).collect();
+            let body = task.error.as_deref().map(sentence).into_iter().chain(body).collect();
             Some(Next { glyph: state(task).glyph, head: waits_for(task, moment), body })
         }
         TaskStatus::Failed => {
             let class = task.failure_class;
             let head = class.map_or(text::FAILED, failure).to_owned();
             let advice = class.map(|class| text::advice(class).to_owned());
-            let body = task.error.clone().into_iter().chain(advice).collect();
+            let body = task.error.as_deref().map(sentence).into_iter().chain(advice).collect();
             Some(Next { glyph: Glyph::Failed, head, body })
         }
         TaskStatus::Assigned | TaskStatus::Running | TaskStatus::Completed | TaskStatus::Cancelled => None,
     }
 }
 
+/// How many machines say why they cannot take a task; all of them do in its record.
+const MOST_OBSTACLES: usize = 3;
+
 fn next_of_queued(task: &Task, placement: Option<&Placement>, is_swarm_paused: bool, moment: Moment) -> Next {
-    let fits_nowhere = placement.is_some_and(|placement| placement.candidates.iter().all(|candidate| !candidate.eligible && candidate.score.is_none()));
+    let fits_nowhere = placement.is_some_and(|placement| {
+        placement.candidates.iter().all(|candidate| !candidate.eligible && candidate.score.is_none())
+    });
     let glyph = if fits_nowhere { Glyph::NoMatch } else { Glyph::Queued };
     let head = if is_swarm_paused {
         text::SWARM_PAUSED.to_owned()
@@ -181,7 +191,11 @@ fn next_of_queued(task: &Task, placement: Option<&Placement>, is_swarm_paused: b
     };
     let last = task.error.as_deref().map(text::last_attempt);
     let ahead = placement.and_then(|placement| placement.ahead).filter(|ahead| *ahead > 0).map(text::ahead);
-    Next { glyph, head, body: last.into_iter().chain(ahead).collect() }
+    let obstacles = placement.filter(|_| fits_nowhere).into_iter().flat_map(|placement| &placement.candidates);
+    let obstacles = obstacles.filter_map(|candidate| {
+        candidate.reasons.first().map(|reason| format!("{}: {reason}", candidate.machine_name))
+    });
+    Next { glyph, head, body: last.into_iter().chain(obstacles.take(MOST_OBSTACLES)).chain(ahead).collect() }
 }
 
 fn capitalised(sentence: &str) -> String {
@@ -223,8 +237,7 @@ mod tests {
 
     #[test]
     fn every_status_has_its_sign() {
-        let signs: Vec<_> =
-            TaskStatus::ALL.into_iter().map(|status| state(&samples::task(1, status)).word).collect();
+        let signs: Vec<_> = TaskStatus::ALL.into_iter().map(|status| state(&samples::task(1, status)).word).collect();
         assert_eq!(signs, ["Queued", "Starting", "Running", "Parked", "Done", "Failed", "Cancelled"]);
         let asked = Task { wait_reason: Some(WaitReason::Approval), ..samples::task(1, TaskStatus::Waiting) };
         assert_eq!(state(&asked).glyph, Glyph::WaitsForYou);
@@ -255,7 +268,7 @@ mod tests {
                 machine_name: "attic".to_owned(),
                 eligible,
                 score: None,
-                reasons: Vec::new(),
+                reasons: vec!["it has no claude-code".to_owned()],
             }],
         }
     }
@@ -265,12 +278,19 @@ mod tests {
         let task = samples::task(1, TaskStatus::Queued);
         let why = next(&task, Some(&placement(false)), false, MOMENT).unwrap();
         assert_eq!((why.glyph, why.head.as_str()), (Glyph::NoMatch, "No worker has claude-code"));
-        assert_eq!(why.body, ["2 tasks come before it."]);
+        assert_eq!(why.body, ["attic: it has no claude-code", "2 tasks come before it."]);
         assert_eq!(next(&task, Some(&placement(true)), false, MOMENT).unwrap().glyph, Glyph::Queued);
         assert_eq!(next(&task, None, true, MOMENT).unwrap().head, "Hand-out is paused; nothing new starts");
-        let backing_off = Task { ready_at: MOMENT.now + std::time::Duration::from_secs(120), error: Some("exit 1".to_owned()), ..task };
+        let backing_off = Task {
+            ready_at: MOMENT.now + std::time::Duration::from_secs(120),
+            error: Some("exit 1".to_owned()),
+            ..task
+        };
         let why = next(&backing_off, None, false, MOMENT).unwrap();
-        assert_eq!((why.head.as_str(), why.body.as_slice()), ("Tries again at 15:33", ["The last attempt: exit 1".to_owned()].as_slice()));
+        assert_eq!(
+            (why.head.as_str(), why.body.as_slice()),
+            ("Tries again at 15:33", ["The last attempt: exit 1".to_owned()].as_slice())
+        );
     }
 
     #[test]
@@ -288,7 +308,11 @@ mod tests {
     #[test]
     fn every_failure_has_a_cause_and_an_advice() {
         for class in FailureClass::ALL {
-            let failed = Task { failure_class: Some(class), error: Some("it broke".to_owned()), ..samples::task(1, TaskStatus::Failed) };
+            let failed = Task {
+                failure_class: Some(class),
+                error: Some("it broke".to_owned()),
+                ..samples::task(1, TaskStatus::Failed)
+            };
             let why = next(&failed, None, false, MOMENT).unwrap();
             assert!(!why.head.is_empty() && why.body.len() == 2, "{class}");
             assert_eq!(note(&failed, MOMENT).as_deref(), Some(failure(class)));

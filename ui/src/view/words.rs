@@ -90,7 +90,8 @@ pub fn clock(at: Timestamp, moment: Moment) -> String {
 
 /// The time of day with seconds, for a log.
 pub fn time_of_day(at: Timestamp, zone_minutes: i32) -> String {
-    local(at, zone_minutes).map_or_else(String::new, |at| format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second()))
+    local(at, zone_minutes)
+        .map_or_else(String::new, |at| format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second()))
 }
 
 fn month(at: jiff::civil::DateTime) -> &'static str {

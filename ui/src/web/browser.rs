@@ -98,7 +98,8 @@ pub(crate) fn chance() -> f64 {
 /// Puts a text on the clipboard; whether the browser let us.
 pub(crate) async fn copy(text: &str) -> bool {
     // A page that came over plain HTTP from another machine has no clipboard.
-    let has_clipboard = js_sys::Reflect::get(&window().navigator(), &"clipboard".into()).is_ok_and(|value| !value.is_undefined());
+    let has_clipboard =
+        js_sys::Reflect::get(&window().navigator(), &"clipboard".into()).is_ok_and(|value| !value.is_undefined());
     if !has_clipboard {
         return false;
     }
@@ -116,10 +117,7 @@ pub(crate) fn save(name: &str, bytes: &[u8]) -> Result<(), JsValue> {
     link.set_download(name.rsplit('/').next().unwrap_or(name));
     link.click();
     // The browser has taken the address by now, but not yet read all of it.
-    set_timeout(
-        move || web_sys::Url::revoke_object_url(&url).unwrap_or_default(),
-        std::time::Duration::from_secs(60),
-    );
+    set_timeout(move || web_sys::Url::revoke_object_url(&url).unwrap_or_default(), std::time::Duration::from_secs(60));
     Ok(())
 }
 
@@ -174,6 +172,7 @@ pub(crate) fn is_at(path: &str) -> bool {
 
 /// An address within the panel with what is looked for there.
 pub(crate) fn address(path: &str, query: &[(&str, String)]) -> String {
-    let pairs: Vec<_> = query.iter().map(|(name, value)| format!("{name}={}", js_sys::encode_uri_component(value))).collect();
+    let pairs: Vec<_> =
+        query.iter().map(|(name, value)| format!("{name}={}", js_sys::encode_uri_component(value))).collect();
     if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
 }

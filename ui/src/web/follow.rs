@@ -58,7 +58,10 @@ impl Follows {
 
     /// What to say on a new socket.
     pub(super) fn again(&self) -> Vec<FromViewer> {
-        let follow = |(task, followed): (&TaskId, &Followed)| FromViewer::Follow { task: task.to_string(), after: followed.seen };
+        let follow = |(task, followed): (&TaskId, &Followed)| FromViewer::Follow {
+            task: task.to_string(),
+            after: followed.seen,
+        };
         self.tasks.iter().map(follow).collect()
     }
 
@@ -92,7 +95,9 @@ impl Live {
         say(&inner, frame);
         self.at_end(move |inner| {
             let frame = inner.follows.borrow_mut().remove(task, id);
-            frame.into_iter().for_each(|frame| say(inner, frame));
+            if let Some(frame) = frame {
+                say(inner, frame);
+            }
         });
     }
 }

@@ -20,7 +20,8 @@ pub(crate) struct Keys {
 impl Keys {
     /// Listens from now on.
     pub(crate) fn provide() -> Self {
-        let keys = Self { bound: StoredValue::new(Vec::new()), count: StoredValue::new(0), going: StoredValue::new(false) };
+        let keys =
+            Self { bound: StoredValue::new(Vec::new()), count: StoredValue::new(0), going: StoredValue::new(false) };
         provide_context(keys);
         let navigate = use_navigate();
         let listener = window_event_listener(ev::keydown, move |event| {
@@ -54,7 +55,9 @@ impl Keys {
             self.going.set_value(true);
             return true;
         }
-        let bound = self.bound.with_value(|bound| bound.iter().rev().find(|(_, other, _)| *other == letter).map(|(.., act)| *act));
+        let bound = self
+            .bound
+            .with_value(|bound| bound.iter().rev().find(|(_, other, _)| *other == letter).map(|(.., act)| *act));
         bound.inspect(|act| act.run(())).is_some()
     }
 

@@ -25,8 +25,9 @@ use super::announce::{Voice, use_voice};
 use super::browser;
 use super::follow::Follows;
 use super::session::{Sessions, SignedIn, use_sessions};
+use crate::strings::shell;
 use crate::view::connection::{self, Line};
-use crate::view::news::news;
+use crate::view::news::{News, news};
 use crate::view::swarm::Swarm;
 
 /// How long frames gather before they are taken in.
@@ -118,9 +119,26 @@ impl Live {
             let done = if pause { client.pause_swarm().await } else { client.resume_swarm().await };
             match done {
                 Ok(()) => self.recount_now().await,
-                Err(error) => self.voice.bad(&error),
+                Err(error) => self.fail(&error),
             }
         });
+    }
+
+    /// Says that something did not go; a session that has ended leads to signing in.
+    pub(crate) fn fail(self, error: &ClientError) {
+        if error.is_unauthenticated() {
+            self.sessions.ended();
+        } else {
+            self.voice.bad(error);
+        }
+    }
+
+    /// The words of an error that stands in the page's place; a session that has ended leads to signing in.
+    pub(crate) fn words_of(self, error: &ClientError) -> String {
+        if error.is_unauthenticated() {
+            self.sessions.ended();
+        }
+        error.to_string()
     }
 
     pub(super) fn inner(self) -> Option<Rc<Inner>> {
@@ -150,6 +168,9 @@ impl Live {
             {
                 self.failure.set(Some(error.to_string()));
             }
+            if self.line.get_untracked() == Line::Live {
+                self.voice.tell(News { words: shell::LINE_BROKE.to_owned(), is_urgent: true });
+            }
             self.line.set(Line::Broken { since, next_try: tries, at: browser::now() + pause });
             sleep(pause).await;
         }
@@ -161,7 +182,8 @@ impl Live {
         let (mut sender, receiver) = socket.split();
         let (out, queued) = mpsc::unbounded();
         sender.send(&FromViewer::Subscribe { after: inner.cursor.get() }).await?;
-        for frame in inner.follows.borrow_mut().again() {
+        let follows = inner.follows.borrow().again();
+        for frame in follows {
             sender.send(&frame).await?;
         }
         inner.out.replace(Some(out));
@@ -179,6 +201,9 @@ impl Live {
                 return Ok(());
             }
             if let ToViewer::Subscribed { .. } = frame {
+                if self.line.get_untracked().is_stale() {
+                    self.voice.tell(News { words: shell::LINE_IS_BACK.to_owned(), is_urgent: true });
+                }
                 self.line.set(Line::Live);
                 self.failure.set(None);
                 if inner.cursor.get().is_none() || !self.swarm.with_untracked(Swarm::is_loaded) {
@@ -203,7 +228,8 @@ impl Live {
         let mut has_events = false;
         for frame in &frames {
             match frame {
-                ToViewer::Subscribed { cursor } => inner.cursor.set(Some(inner.cursor.get().map_or(*cursor, |known| known.max(*cursor)))),
+                // One that goes on knows its place already; the newest event is not told yet.
+                ToViewer::Subscribed { cursor } => inner.cursor.set(inner.cursor.get().or(Some(*cursor))),
                 ToViewer::Event { event, .. } => {
                     has_events = true;
                     inner.cursor.set(inner.cursor.get().max(Some(event.id)));
@@ -218,9 +244,13 @@ impl Live {
         }
         frames.iter().filter_map(news).for_each(|news| self.voice.tell(news));
         let followers = inner.follows.borrow_mut().hear(&frames);
-        followers.into_iter().for_each(|(follower, news)| follower(news));
+        for (follower, news) in followers {
+            follower(news);
+        }
         let listeners: Vec<_> = inner.listeners.borrow().iter().map(|(_, listener)| Rc::clone(listener)).collect();
-        listeners.iter().for_each(|listener| listener(&frames));
+        for listener in listeners {
+            listener(&frames);
+        }
         if is_gone {
             self.epoch.update(|epoch| *epoch += 1);
             spawn_local(self.load());
@@ -229,7 +259,7 @@ impl Live {
 
     /// Reads what the pages begin with.
     async fn load(self) {
-        let client = self.client();
+        let Some(client) = self.client.try_get_value() else { return };
         let unfinished = ListTasks {
             status: Some("queued,assigned,running,waiting".to_owned()),
             limit: Some(200),
@@ -254,7 +284,9 @@ impl Live {
                     swarm.learn(unfinished.items.into_iter().chain(failed.items).chain(latest.items));
                 });
             }
-            Err(error) => self.complain(&error),
+            Err(error) => {
+                self.failure.try_set(Some(self.words_of(&error)));
+            }
         }
     }
 
@@ -262,16 +294,6 @@ impl Live {
     pub(crate) fn reload(self) {
         self.failure.set(None);
         spawn_local(self.load());
-    }
-
-    fn complain(self, error: &ClientError) {
-        if error.is_unauthenticated() {
-            if self.inner().is_some() {
-                self.sessions.ended();
-            }
-        } else {
-            self.failure.try_set(Some(error.to_string()));
-        }
     }
 
     /// Reads counts and machines anew, soon, and not more often than makes sense.
@@ -290,10 +312,7 @@ impl Live {
 
     /// Reads counts and machines anew.
     pub(crate) async fn recount_now(self) {
-        if self.inner().is_none() {
-            return;
-        }
-        let client = self.client();
+        let Some(client) = self.client.try_get_value() else { return };
         // An answer that does not come is no harm: the line says whether the coordinator is there.
         if let Ok((workers, status)) = future::try_join(client.workers(), client.status()).await {
             self.swarm.try_update(|swarm| {

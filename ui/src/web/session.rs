@@ -90,7 +90,9 @@ impl Sessions {
             };
             self.0.set(match found {
                 Ok(session) => somebody(session),
-                Err(error) if matches!(error, ClientError::Api(_)) && !error.is_transient() => Auth::Nobody(Why::SpentLink),
+                Err(error) if matches!(error, ClientError::Api(_)) && !error.is_transient() => {
+                    Auth::Nobody(Why::SpentLink)
+                }
                 Err(error) => Auth::Nobody(Why::Unreachable(error.to_string())),
             });
         });

@@ -13,7 +13,10 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::{binaries::TestBinary, tally::Tally};
+use super::{
+    binaries::TestBinary,
+    tally::{LeftOut, Tally},
+};
 use crate::steps::short;
 
 /// How long a binary may take, and with `--long`.
@@ -23,12 +26,19 @@ const LONG_LIMIT: Duration = Duration::from_secs(120 * 60);
 /// How long what it started may hold its output after its end.
 const GRACE: Duration = Duration::from_secs(5);
 
-pub(crate) fn run(binary: &TestBinary, variables: &[(&str, String)], long: bool) -> Tally {
+/// Which tests of a binary.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Which<'a> {
+    All,
+    Named(&'a [String]),
+}
+
+pub(crate) fn run(binary: &TestBinary, which: Which<'_>, variables: &[(&str, String)], long: bool) -> Tally {
     print!("  {} ... ", binary.name);
     // A name that cannot be shown yet is no reason to stop.
     drop(std::io::stdout().flush());
     let start = Instant::now();
-    match finished(binary, variables, if long { LONG_LIMIT } else { LIMIT }) {
+    match finished(binary, which, variables, if long { LONG_LIMIT } else { LIMIT }) {
         Ok(ended) => {
             let tally = ended.tally(&binary.name);
             println!("{tally} in {}", short(start.elapsed()));
@@ -54,11 +64,14 @@ struct Ended {
     left_processes: bool,
 }
 
-fn finished(binary: &TestBinary, variables: &[(&str, String)], limit: Duration) -> Result<Ended> {
+fn finished(binary: &TestBinary, which: Which<'_>, variables: &[(&str, String)], limit: Duration) -> Result<Ended> {
     let (mut reader, writer) = std::io::pipe()?;
     let mut command = Command::new(&binary.executable);
+    command.arg("--show-output");
+    if let Which::Named(tests) = which {
+        command.arg("--exact").args(tests);
+    }
     command
-        .arg("--show-output")
         .current_dir(binary.folder())
         .env("CARGO_MANIFEST_DIR", binary.folder())
         .envs(variables.iter().map(|(name, value)| (name, value)))
@@ -123,19 +136,27 @@ impl Ended {
     }
 }
 
-/// Reads what the test harness says.
+/// Reads what the test harness says. A test that says `left out: WHAT` did nothing: it has not passed.
 fn counted(output: &str) -> Tally {
     let mut tally = Tally::default();
+    let mut test = None;
     for line in output.lines() {
         if let Some(result) = line.strip_prefix("test result: ") {
             tally.passed += count(result, "passed");
             tally.failed += count(result, "failed");
         } else if let Some(test) = line.strip_prefix("test ").and_then(|line| line.strip_suffix(" ... FAILED")) {
             tally.failures.push(test.to_owned());
-        } else if let Some(what) = line.strip_prefix("left out: ") {
-            tally += Tally { left_out: vec![what.to_owned()], ..Tally::default() };
+        } else if let Some(name) = line.strip_prefix("---- ").and_then(|line| line.strip_suffix(" stdout ----")) {
+            test = Some(name);
+        } else if let Some(what) = line.strip_prefix("left out: ")
+            && let Some(test) = test.take()
+        {
+            tally.left_out.push(LeftOut { test: test.to_owned(), what: what.to_owned() });
         }
     }
+    // What failed says so, whatever else it says.
+    tally.left_out.retain(|left_out| !tally.failures.contains(&left_out.test));
+    tally.passed = tally.passed.saturating_sub(tally.left_out.len());
     tally
 }
 

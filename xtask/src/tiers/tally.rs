@@ -8,8 +8,16 @@ pub(crate) struct Tally {
     pub(crate) failed: usize,
     /// What failed, by name.
     pub(crate) failures: Vec<String>,
-    /// What was not tested, and how to get what it needs.
-    pub(crate) left_out: Vec<String>,
+    /// What did not run, for want of something.
+    pub(crate) left_out: Vec<LeftOut>,
+}
+
+/// A test that lacked something.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    pub(crate) test: String,
+    /// What it lacked, and how to get it.
+    pub(crate) what: String,
 }
 
 impl Tally {
@@ -25,8 +33,8 @@ impl Tally {
 
     /// Where everything must run, what did not has failed.
     pub(crate) fn forbid_left_out(&mut self) {
-        for what in std::mem::take(&mut self.left_out) {
-            self.fail(format!("left out: {what}"));
+        for left_out in std::mem::take(&mut self.left_out) {
+            self.fail(format!("{}: left out: {}", left_out.test, left_out.what));
         }
     }
 }
@@ -36,17 +44,14 @@ impl AddAssign for Tally {
         self.passed += other.passed;
         self.failed += other.failed;
         self.failures.extend(other.failures);
-        for what in other.left_out {
-            if !self.left_out.contains(&what) {
-                self.left_out.push(what);
-            }
-        }
+        self.left_out.extend(other.left_out);
     }
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} passed, {} failed", self.passed, self.failed)
+        write!(f, "{} passed, {} failed", self.passed, self.failed)?;
+        if self.left_out.is_empty() { Ok(()) } else { write!(f, ", {} left out", self.left_out.len()) }
     }
 }
 
@@ -56,10 +61,12 @@ mod tests {
 
     #[test]
     fn what_is_left_out_fails_where_nothing_may_be() {
-        let mut tally = Tally { passed: 3, left_out: vec!["Chromium".to_owned()], ..Tally::default() };
-        tally += Tally { passed: 1, left_out: vec!["Chromium".to_owned()], ..Tally::default() };
-        assert_eq!(tally.left_out.len(), 1);
+        let left_out = LeftOut { test: "browser".to_owned(), what: "Chromium".to_owned() };
+        let mut tally = Tally { passed: 3, left_out: vec![left_out], ..Tally::default() };
+        tally += Tally { passed: 1, ..Tally::default() };
+        assert_eq!(tally.to_string(), "4 passed, 0 failed, 1 left out");
         tally.forbid_left_out();
         assert_eq!(tally.to_string(), "4 passed, 1 failed");
+        assert_eq!(tally.failures, ["browser: left out: Chromium"]);
     }
 }

@@ -36,9 +36,9 @@ pub(super) struct Session {
     flushed_at: Instant,
     /// Since when an acknowledgement is owed.
     awaits_since: Option<Instant>,
-    heard_at: Instant,
-    /// Whether this coordinator answers heartbeats, so that its silence means something.
-    answers_heartbeats: bool,
+    /// Since the last heartbeat: whether the coordinator spoke. Where it did not, it is asked to.
+    heard: bool,
+    probe_due: bool,
     drain_due: bool,
 }
 
@@ -60,8 +60,8 @@ impl Link {
             heartbeat_at: now + Duration::from_millis(terms.heartbeat_ms),
             flushed_at: now,
             awaits_since: None,
-            heard_at: now,
-            answers_heartbeats: false,
+            heard: true,
+            probe_due: false,
             drain_due: drains,
         }));
     }
@@ -90,11 +90,9 @@ impl Link {
     /// The coordinator spoke; `answer` is an acknowledgement, after which `owes` says whether it owes another.
     pub(super) fn heard(&mut self, answer: bool, owes: bool) {
         if let Some(session) = self.session() {
-            let now = Instant::now();
-            session.heard_at = now;
+            session.heard = true;
             if answer {
-                session.answers_heartbeats |= session.awaits_since.is_none();
-                session.awaits_since = owes.then_some(now);
+                session.awaits_since = owes.then(Instant::now);
             }
         }
     }
@@ -110,23 +108,19 @@ impl Link {
             Self::Greeting { at, .. } => Some(*at + GREETING),
             Self::Up(session) => {
                 let lease = Duration::from_millis(session.terms.lease_ms);
-                let silence = session.answers_heartbeats.then_some(session.heard_at + lease);
-                silence.into_iter().chain(session.awaits_since.map(|since| since + lease)).min()
+                session.awaits_since.map(|since| since + lease)
             }
         }
     }
 
-    /// When something is due by the clock.
-    pub(super) fn next_due(&self, lines_wait: bool) -> Option<Instant> {
-        let heartbeat = match self {
-            Self::Up(session) => Some(session.heartbeat_at),
-            Self::Down | Self::Greeting { .. } => None,
+    /// When something will be due by the clock. What is due already waits for room and not for time.
+    pub(super) fn next_due(&self, now: Instant, words_wait: bool) -> Option<Instant> {
+        let (heartbeat, flush) = match self {
+            Self::Up(session) => (Some(session.heartbeat_at), words_wait.then_some(session.flushed_at + FLUSH)),
+            Self::Down | Self::Greeting { .. } => (None, None),
         };
-        let flush = match self {
-            Self::Up(session) if lines_wait => Some(session.flushed_at + FLUSH),
-            _ => None,
-        };
-        [heartbeat, flush, self.silent_at()].into_iter().flatten().min()
+        let to_say = [heartbeat, flush].into_iter().flatten().filter(|at| *at > now);
+        to_say.chain(self.silent_at()).min()
     }
 
     /// Room for a frame; never where none is wanted.
@@ -156,6 +150,7 @@ impl Core {
             Link::Greeting { said, .. } => !said,
             Link::Up(session) => {
                 session.drain_due
+                    || session.probe_due
                     || self.told_paused != self.settings.paused
                     || !self.told_capabilities
                     || now >= session.heartbeat_at
@@ -196,16 +191,19 @@ impl Core {
         }
         if now >= session.heartbeat_at {
             session.heartbeat_at = now + Duration::from_millis(session.terms.heartbeat_ms);
+            session.probe_due = !std::mem::replace(&mut session.heard, false);
             let running = self.attempts.iter().filter(|attempt| attempt.is_ours()).map(Attempt::name).collect();
             return Some(ToCoordinator::Heartbeat { load: self.machine.load(), running });
         }
         let report = self.report();
         let Link::Up(session) = &mut self.link else { return None };
         session.flushed_at = now;
-        if !(report.logs.is_empty() && report.results.is_empty()) {
-            session.awaits_since.get_or_insert(now);
+        // Every report is answered, also one that says nothing: that is how a dead path is told from a quiet one.
+        if !std::mem::take(&mut session.probe_due) && report == Report::default() {
+            return None;
         }
-        (report != Report::default()).then_some(ToCoordinator::Report(report))
+        session.awaits_since.get_or_insert(now);
+        Some(ToCoordinator::Report(report))
     }
 
     fn hello(&mut self) -> Hello {

@@ -1,7 +1,9 @@
 //! Attempts from their assignment to their end.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use swarm_model::Clock as _;
 use swarm_model::task::{Artifact, Outcome};
 use swarm_model::time::SystemClock;
@@ -17,7 +19,7 @@ use crate::attempt::{Attempt, Phase, Then};
 use crate::control::AgentEvent;
 use crate::journal::{Closing, RunFolder, is_failure};
 use crate::policy::{Situation, decide};
-use crate::run::Run;
+use crate::run::{Run, crashed};
 use crate::upload;
 
 impl Core {
@@ -86,9 +88,11 @@ impl Core {
                 recalled: Arc::clone(recalled),
                 artifacts: self.settings.artifacts,
             };
-            let tell = self.tell.clone();
+            let (tell, name) = (self.tell.clone(), attempt.name());
             self.tasks.spawn(async move {
-                let result = Box::new(run.carry_out().await);
+                // A fault in a tool's parser costs that run, not its slot.
+                let result = AssertUnwindSafe(run.carry_out()).catch_unwind().await;
+                let result = Box::new(result.unwrap_or_else(|_| crashed(name)));
                 // Only an agent that is over does not listen, and then the journal has it.
                 drop(tell.send(Inner::Ended(result)).await);
             });

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use serde::Deserialize;
-use swarm_model::log::LogLine;
 use swarm_model::Clock;
+use swarm_model::log::LogLine;
 use swarm_tools::event::LogPiece;
 
 /// The most that is read for one batch, unless a single line is longer.

@@ -40,19 +40,17 @@ pub(crate) fn recover(runs_dir: &Path, now: Timestamp) -> io::Result<Vec<Recover
         if n_swept > 0 {
             tracing::warn!(task = %assignment.number, attempt = assignment.attempt, n_swept, "processes of an earlier run were left and are ended");
         }
-        match folder.result() {
-            Some(result) => {
-                let lines = lines::mend(&folder.journal())?;
-                recovered.push(Recovered { folder, assignment, result, lines });
-            }
-            None => {
-                tracing::warn!(task = %assignment.number, attempt = assignment.attempt, "the agent died in the middle of this run");
-                for rest in ["tmp", "control"] {
-                    drop(fs::remove_dir_all(folder.path.join(rest)));
-                }
-                folder.close(Closing::Lost, true, now)?;
-            }
+        if let Some(result) = folder.result() {
+            let lines = lines::mend(&folder.journal())?;
+            recovered.push(Recovered { folder, assignment, result, lines });
+            continue;
         }
+        tracing::warn!(task = %assignment.number, attempt = assignment.attempt, "the agent died in the middle of this run");
+        for rest in ["tmp", "control"] {
+            // They go with the folder where they cannot go now.
+            drop(fs::remove_dir_all(folder.path.join(rest)));
+        }
+        folder.close(Closing::Lost, true, now)?;
     }
     Ok(recovered)
 }

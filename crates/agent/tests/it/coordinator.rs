@@ -11,9 +11,7 @@ use swarm_agent::{Agent, AgentConfig, AgentError, AgentHandle, FileHost, Key};
 use swarm_model::WorkerId;
 use swarm_model::log::{LogLine, LogStream};
 use swarm_model::worker::{AttemptRef, LeaseTerms};
-use swarm_proto::worker::{
-    Assignment, AttemptResult, Hello, LogReceipt, Report, ReportReply, ToCoordinator, ToWorker,
-};
+use swarm_proto::worker::{Assignment, AttemptResult, Hello, LogReceipt, Report, ReportReply, ToCoordinator, ToWorker};
 use swarm_tools::GuardBinary;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,7 +23,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
 /// How long anything in these tests may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// Heartbeats that a test can wait for.
 pub(crate) const TERMS: LeaseTerms = LeaseTerms { heartbeat_ms: 200, lease_ms: 60_000 };
 
@@ -136,7 +134,10 @@ async fn answer(mut stream: TcpStream, known: Arc<Mutex<Known>>, sockets: mpsc::
     };
     let body = answer.to_string();
     let kind = if status.starts_with('2') { "application/json" } else { "application/problem+json" };
-    let head = format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
     stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
     stream.shutdown().await.ok();
 }
@@ -147,8 +148,16 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// The next frame that says something; a report that only wants to be answered is.
     pub(crate) async fn next(&mut self) -> ToCoordinator {
-        within(self.try_next()).await.expect("the worker stays connected")
+        loop {
+            match within(self.try_next()).await.expect("the worker stays connected") {
+                ToCoordinator::Report(report) if report == Report::default() => {
+                    self.send(&ToWorker::Ack(ReportReply::default())).await;
+                }
+                frame => return frame,
+            }
+        }
     }
 
     /// The next frame; none once the worker is gone.
@@ -170,7 +179,8 @@ impl Session {
     }
 
     pub(crate) async fn welcome(&mut self, logs: &[(AttemptRef, u64)]) {
-        let logs = logs.iter().map(|(attempt, received)| LogReceipt { attempt: *attempt, received: *received }).collect();
+        let logs =
+            logs.iter().map(|(attempt, received)| LogReceipt { attempt: *attempt, received: *received }).collect();
         self.send(&ToWorker::Welcome {
             worker_id: worker_id(),
             terms: TERMS,
@@ -360,14 +370,16 @@ impl TestAgent {
 }
 
 pub(crate) fn run_folder(data_dir: &Path) -> PathBuf {
-    let mut folders: Vec<_> = std::fs::read_dir(data_dir.join("runs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut folders: Vec<_> =
+        std::fs::read_dir(data_dir.join("runs")).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(folders.len(), 1, "{folders:?}");
     folders.remove(0)
 }
 
 /// Why a run's folder is closed, once it is.
 pub(crate) fn closed(run_folder: &Path) -> Option<String> {
-    let content: serde_json::Value = serde_json::from_slice(&std::fs::read(run_folder.join("closed.json")).ok()?).unwrap();
+    let content: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(run_folder.join("closed.json")).ok()?).unwrap();
     Some(content["why"].as_str().unwrap().to_owned())
 }
 

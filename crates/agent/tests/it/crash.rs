@@ -10,13 +10,13 @@ use tempfile::TempDir;
 use crate::coordinator::*;
 
 /// An agent in a process of its own.
-struct Process {
-    child: Child,
+pub(crate) struct Process {
+    pub(crate) child: Child,
     stderr: std::path::PathBuf,
 }
 
 impl Process {
-    fn start(folder: &TempDir, url: &str, crash_at: Option<&str>) -> Self {
+    pub(crate) fn start(folder: &TempDir, url: &str, crash_at: Option<&str>) -> Self {
         let stderr = folder.path().join("stderr");
         let mut command = Command::new(probe());
         command.arg(folder.path().join("data")).args([url, "good-key"]).stdin(Stdio::null());

@@ -1,6 +1,16 @@
 //! The agent against a coordinator that does as the test says, over real sockets, with real runs.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "helpers of tests fail as tests do"
+)]
 
 mod coordinator;
 mod crash;
 mod ending;
 mod session;
+#[cfg(target_os = "linux")]
+mod weight;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use swarm_model::log::LogStream;
 use swarm_model::task::Outcome;
 use swarm_model::worker::RefusalReason;
-use swarm_proto::worker::{LogReceipt, PROTOCOL, ReportReply, ToCoordinator, ToWorker};
+use swarm_proto::worker::{Assignment, LogReceipt, PROTOCOL, Report, ReportReply, ToCoordinator, ToWorker};
 
 use crate::coordinator::*;
 
@@ -211,7 +211,8 @@ async fn a_flood_without_acknowledgements_holds_up_neither_run_nor_cancel() {
     let mut coordinator = Coordinator::start().await;
     let agent = TestAgent::start(config(&coordinator.url)).await;
     let (mut session, _) = coordinator.session(&[]).await;
-    let task = script(1, "yes 0123456789012345678901234567890123456789 | head -c 10000000; echo; echo flooded; sleep 1000");
+    let task =
+        script(1, "yes 0123456789012345678901234567890123456789 | head -c 10000000; echo; echo flooded; sleep 1000");
     let attempt = task.attempt_ref();
     session.assign(&task).await;
     let journal = || agent.run_folder().join("journal.ndjson");
@@ -247,7 +248,7 @@ async fn the_owner_decides_and_says_why() {
     let mut coordinator = Coordinator::start().await;
     let agent = TestAgent::start(config(&coordinator.url)).await;
     let (mut session, _) = coordinator.session(&[]).await;
-    let refusal_of = async |session: &mut Session, task: &swarm_proto::worker::Assignment| {
+    let refusal_of = async |session: &mut Session, task: &Assignment| {
         session.assign(task).await;
         let refused = session.report().await.refused;
         assert_eq!((refused.len(), refused[0].attempt), (1, task.attempt_ref()));
@@ -300,22 +301,21 @@ async fn next_of_note(session: &mut Session) -> ToCoordinator {
     .await
 }
 
+/// A greeting after which the coordinator is soon missed.
+async fn impatient(coordinator: &mut Coordinator) -> Session {
+    let mut session = coordinator.connection().await;
+    session.hello().await;
+    let terms = swarm_model::worker::LeaseTerms { heartbeat_ms: 50, lease_ms: 300 };
+    let (stale, cancel, logs) = (Vec::new(), Vec::new(), Vec::new());
+    session.send(&ToWorker::Welcome { worker_id: worker_id(), terms, stale, cancel, logs, paused: false }).await;
+    session
+}
+
 #[tokio::test]
 async fn a_coordinator_that_never_acknowledges_is_left() {
     let mut coordinator = Coordinator::start().await;
     let agent = TestAgent::start(config(&coordinator.url)).await;
-    let mut session = coordinator.connection().await;
-    session.hello().await;
-    let terms = swarm_model::worker::LeaseTerms { heartbeat_ms: 50, lease_ms: 300 };
-    let welcome = ToWorker::Welcome {
-        worker_id: worker_id(),
-        terms,
-        stale: Vec::new(),
-        cancel: Vec::new(),
-        logs: Vec::new(),
-        paused: false,
-    };
-    session.send(&welcome).await;
+    let mut session = impatient(&mut coordinator).await;
     let task = script(1, "echo one");
     session.assign(&task).await;
     let attempt = task.attempt_ref();
@@ -324,5 +324,27 @@ async fn a_coordinator_that_never_acknowledges_is_left() {
     let mut ledger = Ledger::default();
     session.result_of(attempt, &mut ledger).await;
     assert_eq!(ledger.texts(attempt), ["one"]);
+    agent.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_idle_worker_leaves_a_dead_path_and_stays_on_a_quiet_one() {
+    let mut coordinator = Coordinator::start().await;
+    let agent = TestAgent::start(config(&coordinator.url)).await;
+    // Nothing is closed, nothing is answered.
+    let _silent = impatient(&mut coordinator).await;
+    let mut session = impatient(&mut coordinator).await;
+    // Quiet, but it answers what must be answered.
+    let mut n_answered = 0;
+    while n_answered < 10 {
+        match within(session.try_next()).await.expect("the worker stays") {
+            ToCoordinator::Report(report) => {
+                assert_eq!(report, Report::default());
+                session.send(&ToWorker::Ack(ReportReply::default())).await;
+                n_answered += 1;
+            }
+            other => assert!(matches!(other, ToCoordinator::Heartbeat { .. }), "{other:?}"),
+        }
+    }
     agent.stop().await.unwrap();
 }

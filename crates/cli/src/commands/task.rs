@@ -8,8 +8,9 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use swarm_client::Client;
+use swarm_client::{Client, ClientError};
 use swarm_model::{TaskRef, TaskStatus, ToolName};
+use swarm_proto::ErrorCode;
 use swarm_proto::tasks::{ListTasks, Task};
 
 use crate::commands::worker;
@@ -99,7 +100,7 @@ pub(crate) async fn run(command: TaskCommand, context: &Context) -> Result<(), F
         TaskCommand::Submit(args) => submit::run(args, context, &client).await,
         TaskCommand::List(args) => list(args, context, &client).await,
         TaskCommand::Show(args) => {
-            let task = client.task(args.task).await?;
+            let task = client.task(args.task).await.map_err(|error| missing(error, args.task))?;
             let worker = words::worker_name(&client, &task).await;
             context.output.object(&task, |task| words::show(task, worker.as_deref(), context.now()))
         }
@@ -107,22 +108,31 @@ pub(crate) async fn run(command: TaskCommand, context: &Context) -> Result<(), F
         TaskCommand::Cancel(args) => {
             let mut kept = Vec::new();
             for task in args.tasks {
-                kept.push(client.cancel_task(task).await?);
+                kept.push(client.cancel_task(task).await.map_err(|error| missing(error, task))?);
             }
             tell(context, &kept, words::cancelled)
         }
         TaskCommand::Retry(args) => {
             let mut new = Vec::new();
             for task in args.tasks {
-                new.push(client.retry_task(task).await?);
+                new.push(client.retry_task(task).await.map_err(|error| missing(error, task))?);
             }
             tell(context, &new, words::submitted)
         }
         TaskCommand::Placement(args) => {
-            let placement = client.placement(args.task).await?;
+            let placement = client.placement(args.task).await.map_err(|error| missing(error, args.task))?;
             context.output.object(&placement, words::placement)
         }
     }
+}
+
+/// Says which task is not there, and where to look.
+fn missing(error: ClientError, task: TaskRef) -> Failure {
+    if error.code() != Some(ErrorCode::NotFound) {
+        return error.into();
+    }
+    Failure::new(Exit::Refused, format!("there is no task {task}, or you may not see it"))
+        .advise("`garageswarm task list` shows yours")
 }
 
 /// One object where one was named, as REST gives it; each on its own where there are several.
@@ -156,18 +166,17 @@ async fn list(args: ListArgs, context: &Context, client: &Client) -> Result<(), 
 }
 
 async fn logs(args: LogsArgs, context: &Context, client: &Client) -> Result<(), Failure> {
-    let task = client.task(args.task).await?;
+    let task = client.task(args.task).await.map_err(|error| missing(error, args.task))?;
     let mut printer = Printer::new(context.output, std::io::stdout().is_terminal());
     let follower = Follower::new(client, context.output, task.task_id, args.after);
     if !args.follow {
         follower.so_far(|entry| printer.print(entry)).await?;
         return printer.finish();
     }
-    let status = wait::or_interrupted(&task, follower.to_the_end(|entry| printer.print(entry))).await?;
+    let ended = wait::or_interrupted(&task, follower.to_the_end(|entry| printer.print(entry))).await?;
     printer.finish()?;
-    let ended = client.task(task.task_id).await?;
     context.output.remark(&words::ended(&ended));
-    how(status)
+    how(ended.status)
 }
 
 /// Success, or a failure that has been told already.

@@ -37,8 +37,25 @@ impl Table {
 
     /// The table as text, or `nothing` where it has no row.
     pub(crate) fn or(self, nothing: &str) -> String {
-        if self.inner.is_empty() { format!("{DIM}{nothing}{DIM:#}") } else { self.inner.trim_fmt() }
+        if self.inner.is_empty() {
+            return format!("{DIM}{nothing}{DIM:#}");
+        }
+        let drawn = self.inner.to_string();
+        drawn.lines().map(without_tail).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// The line without blanks at its end, also where they stand between styles.
+fn without_tail(line: &str) -> String {
+    let (mut line, mut styles) = (line.trim_end(), String::new());
+    while let Some((before, style)) = line.rsplit_once("\x1b[").filter(|_| line.ends_with('m')) {
+        if !style[..style.len() - 1].chars().all(|c| c.is_ascii_digit() || c == ';') {
+            break;
+        }
+        styles = format!("\x1b[{style}{styles}");
+        line = before.trim_end();
+    }
+    format!("{line}{styles}")
 }
 
 /// A cell in a colour.
@@ -87,5 +104,18 @@ impl Facts {
             format!("{DIM}{name:width$}{DIM:#}  {value}")
         });
         lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_ends_in_blanks() {
+        assert_eq!(without_tail("a \x1b[2mb  \x1b[0m  "), "a \x1b[2mb\x1b[0m");
+        assert_eq!(without_tail("a  \x1b[2m  \x1b[0m"), "a\x1b[2m\x1b[0m");
+        assert_eq!(without_tail("5 m"), "5 m");
+        assert_eq!(without_tail(""), "");
     }
 }

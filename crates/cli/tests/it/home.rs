@@ -37,7 +37,8 @@ impl Home {
     /// A command of this person, not started yet.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_garageswarm"));
-        let ours = std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("GARAGESWARM_"));
+        let ours =
+            std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("GARAGESWARM_"));
         ours.for_each(|name| {
             command.env_remove(name);
         });
@@ -199,7 +200,8 @@ impl Heard {
 
     /// Whether the condition came true before the pipe ended or patience did.
     fn wait_until(&self, condition: impl Fn(&str) -> bool) -> bool {
-        let waited = self.0.1.wait_timeout_while(self.0.0.lock().unwrap(), PATIENCE, |heard| !heard.1 && !condition(&heard.0));
+        let waited =
+            self.0.1.wait_timeout_while(self.0.0.lock().unwrap(), PATIENCE, |heard| !heard.1 && !condition(&heard.0));
         condition(&waited.unwrap().0.0)
     }
 

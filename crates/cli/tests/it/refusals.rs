@@ -31,7 +31,7 @@ fn a_coordinator_that_is_gone_is_missed() {
 fn what_is_not_there_is_refused() {
     let home = Home::new();
     let _up = home.up(&["--no-worker"]);
-    check(&home.run(&["task", "show", "99"]), 4, "99", "");
+    check(&home.run(&["task", "show", "99"]), 4, "there is no task 99", "task list");
     check(&home.run(&["worker", "pause", "shed"]), 4, "there is no worker \"shed\"", "worker list");
     check(&home.run(&["key", "revoke", "none"]), 4, "you have no key", "key list");
     check(&home.run(&["task", "show", "twelve"]), 2, "twelve", "");
@@ -82,7 +82,11 @@ fn settings_that_make_no_sense_are_all_told_at_once() {
 fn settings_come_in_layers_and_secrets_stay_hidden() {
     let home = Home::new();
     std::fs::create_dir_all(home.path("data")).unwrap();
-    std::fs::write(home.path("data").join("coordinator.toml"), "[limits]\nbatch_tasks = 7\n[retention]\ntasks_days = 1\n").unwrap();
+    std::fs::write(
+        home.path("data").join("coordinator.toml"),
+        "[limits]\nbatch_tasks = 7\n[retention]\ntasks_days = 1\n",
+    )
+    .unwrap();
     std::fs::write(home.path("token"), "a-very-secret-token\n").unwrap();
     let mut command = home.command(&["config", "print", "--listen", "127.0.0.1:4242"]);
     command

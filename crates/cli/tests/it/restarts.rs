@@ -34,7 +34,8 @@ fn a_worker_works_on_while_the_coordinator_is_dead() {
 
     let go_file = home.path("go");
     let script = counting(&go_file.display().to_string());
-    let mut follower = Running::start(home.command(&["task", "submit", "--tool", "command", "--follow", "--", "sh", "-c", &script]));
+    let mut follower =
+        Running::start(home.command(&["task", "submit", "--tool", "command", "--follow", "--", "sh", "-c", &script]));
     follower.wait_for("line 10\n");
     up.kill();
     follower.wait_for_remark("reconnecting");
@@ -55,7 +56,8 @@ fn the_whole_of_up_is_killed_and_the_task_finishes() {
     let listen = up.listen();
     let go_file = home.path("go");
     let script = counting(&go_file.display().to_string());
-    let mut follower = Running::start(home.command(&["task", "submit", "--tool", "command", "--follow", "--", "sh", "-c", &script]));
+    let mut follower =
+        Running::start(home.command(&["task", "submit", "--tool", "command", "--follow", "--", "sh", "-c", &script]));
     follower.wait_for("line 5\n");
     up.kill();
     follower.wait_for_remark("reconnecting");
@@ -68,7 +70,11 @@ fn the_whole_of_up_is_killed_and_the_task_finishes() {
     let again = printed.rfind("line 1\n").unwrap();
     assert_whole(&printed[again..]);
     let task = home.json(&["task", "show", "1"]);
-    assert_eq!((&task["status"], &task["attempt"], &task["failures"]), (&"completed".into(), &2.into(), &0.into()), "{task}");
+    assert_eq!(
+        (&task["status"], &task["attempt"], &task["failures"]),
+        (&"completed".into(), &2.into(), &0.into()),
+        "{task}"
+    );
 }
 
 #[test]
@@ -78,7 +84,8 @@ fn ctrl_c_lets_what_runs_finish() {
     let listen = up.listen();
     let go_file = home.path("go");
     let script = format!("echo begun; until [ -e {} ]; do sleep 0.02; done; echo done", go_file.display());
-    let mut follower = Running::start(home.command(&["task", "submit", "--tool", "command", "--follow", "--", "sh", "-c", &script]));
+    let mut follower =
+        Running::start(home.command(&["task", "submit", "--tool", "command", "--follow", "--", "sh", "-c", &script]));
     follower.wait_for("begun");
     up.signal(Signal::SIGTERM);
     up.wait_for_remark("finishing");
@@ -96,7 +103,17 @@ fn ctrl_c_lets_what_runs_finish() {
 fn a_second_ctrl_c_ends_it_at_once() {
     let home = Home::new();
     let mut up = home.up(&[]);
-    let mut follower = Running::start(home.command(&["task", "submit", "--tool", "command", "--follow", "--", "sh", "-c", "echo begun; sleep 600"]));
+    let mut follower = Running::start(home.command(&[
+        "task",
+        "submit",
+        "--tool",
+        "command",
+        "--follow",
+        "--",
+        "sh",
+        "-c",
+        "echo begun; sleep 600",
+    ]));
     follower.wait_for("begun");
     up.signal(Signal::SIGINT);
     up.wait_for_remark("finishing");

@@ -40,7 +40,8 @@ fn a_command_is_a_program_with_arguments_and_its_end_is_ours() {
     let good = home.run(&["task", "submit", "--tool", "command", "--follow", "--", "printf", "%s\\n", "a b", "$HOME"]);
     assert_eq!((good.code, good.stdout.as_str()), (Some(0), "a b\n$HOME\n"), "{good:?}");
 
-    let both = home.run(&["task", "submit", "--tool", "command", "--follow", "--", "sh", "-c", "echo out; echo err >&2"]);
+    let both =
+        home.run(&["task", "submit", "--tool", "command", "--follow", "--", "sh", "-c", "echo out; echo err >&2"]);
     assert_eq!(both.stdout, "out\n", "{both:?}");
     assert!(both.stderr.contains("err\n"), "{both:?}");
 
@@ -62,7 +63,10 @@ fn programs_read_the_same_objects_as_over_rest() {
 
     let id = first["task_id"].as_str().unwrap();
     let done = eventually(|| home.json(&["task", "show", id]), |task| task["status"] == "completed");
-    assert_eq!((&done["number"], &done["input"]["argv"]), (&serde_json::json!(1), &serde_json::json!(["echo", "hello"])));
+    assert_eq!(
+        (&done["number"], &done["input"]["argv"]),
+        (&serde_json::json!(1), &serde_json::json!(["echo", "hello"]))
+    );
     assert_eq!(done["result"]["text"], "hello\n");
     let page = home.json(&["task", "list", "--status", "completed", "--tool", "command", "--since", "1h"]);
     assert_eq!(page["items"][0]["task_id"].as_str(), Some(id));
@@ -82,7 +86,8 @@ fn cancel_reaches_the_processes() {
     let _up = home.up(&[]);
     let mark = format!("cancel-me-{}", std::process::id());
     let script = format!("setsid sh -c 'sleep 600; : {mark}' & echo begun; sleep 600; : {mark}");
-    let mut waiting = Running::start(home.command(&["task", "submit", "--tool", "command", "--follow", "--", "sh", "-c", &script]));
+    let mut waiting =
+        Running::start(home.command(&["task", "submit", "--tool", "command", "--follow", "--", "sh", "-c", &script]));
     waiting.wait_for("begun");
     assert!(processes_with(&mark).len() >= 2);
 
@@ -119,7 +124,8 @@ fn whoever_stops_waiting_does_not_stop_the_task() {
     let home = Home::new();
     let _up = home.up(&[]);
     let script = "echo begun; until [ -e go ]; do sleep 0.05; done; echo done";
-    let mut waiting = Running::start(home.command(&["task", "submit", "--tool", "command", "--follow", "--", "sh", "-c", script]));
+    let mut waiting =
+        Running::start(home.command(&["task", "submit", "--tool", "command", "--follow", "--", "sh", "-c", script]));
     waiting.wait_for("begun");
     waiting.signal(Signal::SIGINT);
     assert_eq!(waiting.ended().code(), Some(130), "{}", waiting.stderr());

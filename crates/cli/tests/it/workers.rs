@@ -22,7 +22,18 @@ fn a_machine_joins_with_a_key_and_comes_back_without() {
     let up = home.up(&["--no-worker"]);
     let url = up.url();
     let mut worker = join(&home, &url, "attic", &["--slots", "2", "--allow-tool", "command"]);
-    let done = home.run(&["task", "submit", "--tool", "command", "--worker", "attic", "--wait", "--", "echo", "from the attic"]);
+    let done = home.run(&[
+        "task",
+        "submit",
+        "--tool",
+        "command",
+        "--worker",
+        "attic",
+        "--wait",
+        "--",
+        "echo",
+        "from the attic",
+    ]);
     assert_eq!((done.code, done.stdout.as_str()), (Some(0), "from the attic\n"), "{done:?}");
     let before = home.json(&["worker", "show", "attic"]);
     assert_eq!((&before["slots"], &before["status"]), (&2.into(), &"online".into()));

@@ -46,7 +46,7 @@ impl Board {
                 machine_name: member.profile.machine_name.clone(),
                 score: {
                     let known = familiar.is_some_and(|familiar| familiar.contains(&member.profile.worker_id));
-                    self.fleet.score_of(member, &entry.class, known, now)
+                    Fleet::score_of(member, &entry.class, known, now)
                 },
                 obstacles: Fleet::obstacles(member, &entry.class),
             })

@@ -232,7 +232,7 @@ impl Board {
             member.connected
                 && !entry.class.avoid.contains(&member.profile.worker_id)
                 && member.profile.admits(entry.head.user_id, entry.head.spec.queue)
-                && self.fleet.score_of(member, &entry.class, false, now).is_some()
+                && crate::fleet::Fleet::score_of(member, &entry.class, false, now).is_some()
         })
     }
 

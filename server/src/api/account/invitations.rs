@@ -32,7 +32,7 @@ pub(super) async fn invite(
         return Err(ApiError::invalid(format!("hours is 1 to {MAX_HOURS}")));
     }
     let issued = secret::issue(Purpose::Invitation);
-    let expires_at = state.now() + Duration::from_secs(u64::from(hours) * 60 * 60);
+    let expires_at = state.now() + Duration::from_hours(u64::from(hours));
     let invitation_id = state.new_id(TokenId::new);
     let invitation = NewInvitation {
         invitation_id,

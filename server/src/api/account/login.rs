@@ -30,7 +30,10 @@ pub(super) async fn login(
     let is_right = state.auth.passwords().verify(password, hash).await?;
     let Some(user) = user.filter(|_| is_right) else {
         count_sign_in("password", "wrong");
-        return Err(ApiError::new(ErrorCode::WrongPassword, "Name and password do not match. Check both and try again."));
+        return Err(ApiError::new(
+            ErrorCode::WrongPassword,
+            "Name and password do not match. Check both and try again.",
+        ));
     };
     if !user.is_active {
         count_sign_in("password", "deactivated");

@@ -24,16 +24,13 @@ pub(super) async fn logout(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let session = match identity.as_ref().map(|identity| (identity, identity.signed_in())) {
-        Ok((identity, Ok((person, session)))) => {
-            identity.require(Operation::ManageSelf, identity.relation_to_user(person.user_id))?;
-            let audit = identity.audit(&state, "signed_out", format!("token:{session}"));
-            Some((session, audit))
-        }
-        _ => {
-            let session = by_cookie(&state, &headers).await?;
-            session.map(|session| (session, audit_of_stranger(&state, from, "signed_out", None)))
-        }
+    let signed_in = identity.as_ref().map(|identity| (identity, identity.signed_in()));
+    let session = if let Ok((identity, Ok((person, session)))) = signed_in {
+        identity.require(Operation::ManageSelf, identity.relation_to_user(person.user_id))?;
+        Some((session, identity.audit(&state, "signed_out", format!("token:{session}"))))
+    } else {
+        let session = by_cookie(&state, &headers).await?;
+        session.map(|session| (session, audit_of_stranger(&state, from, "signed_out", None)))
     };
     let (session, audit) = session.ok_or_else(ApiError::unauthenticated)?;
     let revoked = state.stores.tokens.revoke_token(session, &audit).await?;

@@ -25,7 +25,8 @@ pub(super) async fn change_password(
     let user = state.stores.people.user(person.user_id).await?.ok_or_else(|| ApiError::not_found("user"))?;
     if let Some(hash) = user.password_hash {
         state.auth.limits().password(&user.username, from)?;
-        let current = change.current_password.ok_or_else(|| ApiError::invalid("current_password is missing: you have one."))?;
+        let current =
+            change.current_password.ok_or_else(|| ApiError::invalid("current_password is missing: you have one."))?;
         if !state.auth.passwords().verify(current, Some(hash)).await? {
             return Err(ApiError::new(ErrorCode::WrongPassword, "current_password is not your password."));
         }

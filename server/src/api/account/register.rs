@@ -50,7 +50,8 @@ pub(super) async fn register(
     } else {
         state.stores.people.create_user(&user, invitation.as_ref(), &audit).await?;
     }
-    let made = state.stores.people.user(user_id).await?.ok_or_else(|| ApiError::internal("a registered user is missing"))?;
+    let made =
+        state.stores.people.user(user_id).await?.ok_or_else(|| ApiError::internal("a registered user is missing"))?;
     Ok((StatusCode::CREATED, Json(shown(made))))
 }
 
@@ -64,7 +65,8 @@ fn check_name(name: &str) -> Result<(), ApiError> {
 
 /// Whether it could be an address. Whether it is one, only a mail to it can tell.
 fn check_email(email: &str) -> Result<(), ApiError> {
-    let parts = email.split_once('@').filter(|(name, host)| !name.is_empty() && host.contains('.') && !host.contains('@'));
+    let parts =
+        email.split_once('@').filter(|(name, host)| !name.is_empty() && host.contains('.') && !host.contains('@'));
     if parts.is_some() && email.len() <= MAX_EMAIL && !email.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Ok(());
     }

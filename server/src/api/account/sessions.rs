@@ -14,7 +14,10 @@ use crate::state::AppState;
 
 /// Where you are signed in, the newest first.
 #[utoipa::path(get, path = "/auth/sessions", tag = "account", responses((status = 200, body = Vec<OpenSession>)))]
-pub(super) async fn list_sessions(State(state): State<AppState>, identity: Identity) -> Result<Json<Vec<OpenSession>>, ApiError> {
+pub(super) async fn list_sessions(
+    State(state): State<AppState>,
+    identity: Identity,
+) -> Result<Json<Vec<OpenSession>>, ApiError> {
     let (person, current) = identity.signed_in()?;
     identity.require(Operation::ManageSelf, identity.relation_to_user(person.user_id))?;
     let tokens = state.stores.tokens.tokens_of(person.user_id, state.now()).await?;

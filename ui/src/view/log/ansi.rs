@@ -69,7 +69,7 @@ pub struct Reader {
 impl Reader {
     /// The text of one line. What a carriage return takes back is gone.
     pub fn line(&mut self, raw: &str) -> Styled {
-        if raw.bytes().all(|byte| byte >= 0x20 && byte < 0x7f) && self.style == Style::default() {
+        if raw.bytes().all(|byte| (0x20..0x7f).contains(&byte)) && self.style == Style::default() {
             return Styled { text: raw.to_owned(), styles: Vec::new() };
         }
         let mut page = Page { styled: Styled::default(), style: self.style };

@@ -1,4 +1,5 @@
 use serde_json::json;
+use swarm_model::Timestamp;
 
 use super::*;
 
@@ -52,6 +53,21 @@ fn what_came_already_is_passed_over() {
     log.extend(vec![entry(1, LogStream::Stdout, "one"), entry(2, LogStream::Stdout, "two")]);
     assert_eq!(all(&log), ["one", "two"]);
     assert_eq!(log.last_seq(), 2);
+}
+
+#[test]
+fn usage_is_told_where_there_is_any() {
+    let log = log(vec![
+        with_data(
+            entry(1, LogStream::Usage, "18204 tokens in"),
+            json!({"input_tokens": 18204, "cost_microusd": 90_000}),
+        ),
+        with_data(entry(2, LogStream::Usage, "unknown"), json!({"cost_kind": "none"})),
+        entry(3, LogStream::Usage, "in the worker's words"),
+    ]);
+    assert_eq!(all(&log), ["usage 18,204 in · $0.09", "in the worker's words"]);
+    assert_eq!(log.last_seq(), 3);
+    assert_eq!((log.seq_at(0), log.seq_at(1), log.seq_at(9)), (1, 3, 3));
 }
 
 #[test]
@@ -119,13 +135,17 @@ fn places_go_round_and_stay_when_the_log_grows() {
 
 #[test]
 fn a_window_holds_only_its_rows_also_of_broken_lines() {
-    let mut log = log((1..=100).map(|seq| entry(seq, LogStream::Stdout, &format!("{seq:04} aaaa bbbb cccc"))).collect());
+    let mut log =
+        log((1..=100).map(|seq| entry(seq, LogStream::Stdout, &format!("{seq:04} aaaa bbbb cccc"))).collect());
     assert_eq!(log.total_rows(), 100);
     log.set_columns(Some(10));
     assert_eq!(log.total_rows(), 200);
     let rows = log.rows(3..6, None);
     assert_eq!(text(&rows), ["bbbb cccc", "0003 aaaa ", "bbbb cccc"]);
-    assert_eq!(rows.iter().map(|row| (row.line, row.part, row.seq)).collect::<Vec<_>>(), [(1, 1, None), (2, 0, Some(3)), (2, 1, None)]);
+    assert_eq!(
+        rows.iter().map(|row| (row.line, row.part, row.seq)).collect::<Vec<_>>(),
+        [(1, 1, None), (2, 0, Some(3)), (2, 1, None)]
+    );
     assert_eq!(text(&log.tail(3)), ["bbbb cccc", "0100 aaaa ", "bbbb cccc"]);
     assert!(log.rows(500..600, None).is_empty());
 }

@@ -12,6 +12,11 @@ pub fn wrap(text: &str, columns: usize) -> Vec<Range<usize>> {
     rows
 }
 
+/// The one row of a text that is not broken.
+pub fn one_row(text: &str) -> Vec<Range<usize>> {
+    std::iter::once(0..text.len()).collect()
+}
+
 /// How many rows [`wrap`] gives.
 pub fn height(text: &str, columns: usize) -> usize {
     // Each letter has at least one byte, and none is wider than its bytes.
@@ -62,7 +67,10 @@ mod tests {
 
     #[test]
     fn words_stay_whole_where_they_can() {
-        assert_eq!(rows("One case still reads the old key order.", 16), ["One case still ", "reads the old ", "key order."]);
+        assert_eq!(
+            rows("One case still reads the old key order.", 16),
+            ["One case still ", "reads the old ", "key order."]
+        );
         assert_eq!(rows("abcdefghij", 4), ["abcd", "efgh", "ij"]);
         assert_eq!(rows("ab cdefghij", 4), ["ab ", "cdef", "ghij"]);
         assert_eq!(rows("abcd efgh", 4), ["abcd", "efgh"]);
@@ -83,7 +91,8 @@ mod tests {
     #[test]
     fn no_letter_is_lost() {
         for columns in 2..40 {
-            let text = "Three structs map one to one; Profile needs a custom visitor: 漢字 cpu_max_and_a_very_long_name x";
+            let text =
+                "Three structs map one to one; Profile needs a custom visitor: 漢字 cpu_max_and_a_very_long_name x";
             let joined: String = rows(text, columns).concat();
             assert_eq!(joined.replace(' ', ""), text.replace(' ', ""), "{columns}");
         }

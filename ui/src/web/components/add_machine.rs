@@ -39,7 +39,7 @@ pub(crate) fn AddMachine(
                 <WhatItDoes />
             </div>
             <footer>
-                <Button weight=Weight::Secondary label=text::ADD_DONE.to_owned() on_press=move || open.set(false) />
+                <Button weight=Weight::Secondary label=text::ADD_DONE.to_owned() focused=true on_press=move || open.set(false) />
             </footer>
         </Dialog>
     }
@@ -54,16 +54,26 @@ pub(crate) fn JoinLine() -> impl IntoView {
     let known: BTreeSet<WorkerId> =
         live.swarm.with_untracked(|swarm| swarm.workers.iter().flatten().map(|worker| worker.worker_id).collect());
     let newcomer = Memo::new(move |_| {
-        live.swarm.with(|swarm| swarm.workers.iter().flatten().find(|worker| !known.contains(&worker.worker_id)).cloned())
+        live.swarm
+            .with(|swarm| swarm.workers.iter().flatten().find(|worker| !known.contains(&worker.worker_id)).cloned())
     });
     let make = move || {
         key.set(None);
         failure.set(None);
         spawn_local(async move {
-            let wish = CreateKey { kind: KeyKind::Worker, name: text::ADD_KEY_NAME.to_owned(), uses: Some(1), hours: Some(HOURS) };
+            let wish = CreateKey {
+                kind: KeyKind::Worker,
+                name: text::ADD_KEY_NAME.to_owned(),
+                uses: Some(1),
+                hours: Some(HOURS),
+            };
             match live.client().create_key(&wish).await {
-                Ok(made) => { key.try_set(Some(made)); },
-                Err(error) => { failure.try_set(Some(error.to_string())); },
+                Ok(made) => {
+                    key.try_set(Some(made));
+                }
+                Err(error) => {
+                    failure.try_set(Some(live.words_of(&error)));
+                }
             }
         });
     };

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::icon::{Draw, Icon};
+use crate::web::live::Live;
 
 /// How much a button asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,6 +51,9 @@ pub(crate) fn Button(
     /// Whether it is small.
     #[prop(optional)]
     small: bool,
+    /// Whether its act needs the coordinator; it rests while that cannot be reached.
+    #[prop(optional)]
+    online: bool,
     /// Whether it cannot be used now.
     #[prop(optional, into)]
     off: Signal<bool>,
@@ -65,12 +69,14 @@ pub(crate) fn Button(
     /// The act.
     on_press: impl Fn() + 'static,
 ) -> impl IntoView {
+    let line = use_context::<Live>().filter(|_| online).map(|live| live.line);
+    let rests = move || off.get() || line.is_some_and(|line| line.get().is_stale());
     let class = format!("button {}{}", weight.class(), if small { " small" } else { "" });
     view! {
         <button
             class=class
             type=if submits { "submit" } else { "button" }
-            disabled=move || off.get()
+            disabled=rests
             title=(!hint.is_empty()).then_some(hint)
             autofocus=focused
             on:click=move |event| {

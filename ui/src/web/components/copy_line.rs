@@ -26,7 +26,12 @@ pub(crate) fn CopyLine(
         spawn_local(async move {
             if browser::copy(&line.get_untracked()).await {
                 copied.try_set(true);
-                set_timeout(move || { copied.try_set(false); }, Duration::from_secs(3));
+                set_timeout(
+                    move || {
+                        copied.try_set(false);
+                    },
+                    Duration::from_secs(3),
+                );
             } else if let (Some(code), Ok(Some(selection))) = (code.get_untracked(), window().get_selection()) {
                 selection.select_all_children(&code).unwrap_or_default();
             }
@@ -60,7 +65,12 @@ pub(crate) fn CopyText(
         spawn_local(async move {
             if browser::copy(&text.get_untracked()).await {
                 copied.try_set(true);
-                set_timeout(move || { copied.try_set(false); }, Duration::from_secs(3));
+                set_timeout(
+                    move || {
+                        copied.try_set(false);
+                    },
+                    Duration::from_secs(3),
+                );
             }
         });
     };

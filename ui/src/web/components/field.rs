@@ -156,7 +156,8 @@ pub(crate) fn Select(
 ) -> impl IntoView {
     let options = move || {
         let chosen = value.get();
-        let option = |(name, words): Choice| view! { <option value=name.clone() selected=name == chosen>{words}</option> };
+        let option =
+            |(name, words): Choice| view! { <option value=name.clone() selected=name == chosen>{words}</option> };
         choices.get().into_iter().map(option).collect_view()
     };
     view! {

@@ -25,7 +25,8 @@ fn shape(glyph: Glyph) -> AnyView {
     match glyph {
         Glyph::Queued => view! { <circle cx="8" cy="8" r="4.75" /> }.into_any(),
         Glyph::Starting => {
-            view! { <circle cx="8" cy="8" r="4.75" /><path class="fill" d="M8 3.25a4.75 4.75 0 0 1 0 9.5z" /> }.into_any()
+            view! { <circle cx="8" cy="8" r="4.75" /><path class="fill" d="M8 3.25a4.75 4.75 0 0 1 0 9.5z" /> }
+                .into_any()
         }
         Glyph::Running => view! {
             <path d="M8 1v2.2" />

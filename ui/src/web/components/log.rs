@@ -1,5 +1,7 @@
 //! The log of a task: only a window of its rows is in the page. It follows the end until somebody scrolls up.
 
+mod foot;
+
 use std::ops::Range;
 
 use leptos::ev;
@@ -8,13 +10,13 @@ use leptos::prelude::*;
 use swarm_model::TaskId;
 use wasm_bindgen::JsCast as _;
 
-use super::glyph::Sign;
 use super::icon::{Draw, Icon};
 use super::prose::Prose;
+use foot::Foot;
+
 use crate::strings::log as text;
 use crate::view::log::ansi::Style;
 use crate::view::log::{Bounds, Find, Hit, Kind, LogView, Piece, Row};
-use crate::view::task::Glyph;
 use crate::view::words;
 use crate::web::browser::use_moment;
 use crate::web::follow::LogNews;
@@ -71,11 +73,23 @@ impl Page {
     }
 
     /// A value of the log that is computed anew when it changes.
-    fn read<T: Clone + PartialEq + Send + Sync + 'static>(self, read: impl Fn(&LogView) -> T + Send + Sync + 'static) -> Memo<T> {
+    fn read<T: Clone + PartialEq + Send + Sync + 'static>(
+        self,
+        read: impl Fn(&LogView) -> T + Send + Sync + 'static,
+    ) -> Memo<T> {
         Memo::new(move |_| {
             self.changes.track();
             self.log.with_value(|log| read(log))
         })
+    }
+
+    /// Does something once the page is drawn, if it is still there.
+    fn when_drawn(self, act: impl FnOnce() + 'static) {
+        request_animation_frame(move || {
+            if !self.changes.is_disposed() {
+                act();
+            }
+        });
     }
 
     fn hear(self, news: LogNews) {
@@ -92,8 +106,12 @@ impl Page {
                     self.look_again();
                 }
             }
-            LogNews::Gone => { self.trouble.try_set(Some(text::GONE.to_owned())); },
-            LogNews::Refused(detail) => { self.trouble.try_set(Some(detail)); },
+            LogNews::Gone => {
+                self.trouble.try_set(Some(text::GONE.to_owned()));
+            }
+            LogNews::Refused(detail) => {
+                self.trouble.try_set(Some(detail));
+            }
         }
     }
 
@@ -109,6 +127,9 @@ impl Page {
             let columns = ((room / letter) as usize).max(8);
             let columns = self.wraps.get_untracked().then_some(columns);
             self.change(|log| log.set_columns(columns));
+        }
+        if self.follows.get_untracked() {
+            self.when_drawn(move || self.to_end());
         }
     }
 
@@ -164,7 +185,7 @@ impl Page {
         let Some(line) = self.find.with_untracked(|find| find.as_ref().and_then(Find::line)) else { return };
         let Some(row) = self.change(|log| log.reveal(line)).flatten() else { return };
         self.follows.set(false);
-        request_animation_frame(move || {
+        self.when_drawn(move || {
             if let Some(node) = self.node.get_untracked() {
                 let middle = row as f64 * ROW - self.height.get_untracked() / 2.0;
                 node.set_scroll_top(middle.max(0.0) as i32);
@@ -183,7 +204,8 @@ impl Page {
 }
 
 /// Letters to measure the face by.
-const LETTERS: &str = "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789";
+const LETTERS: &str =
+    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789";
 
 /// The log of one task, from an entry on.
 #[component]
@@ -192,9 +214,12 @@ pub(crate) fn Log(
     task_id: TaskId,
     /// Entries up to this number are not asked for.
     after: u64,
-    /// Whether the task goes on.
+    /// Whether the task has not ended.
     #[prop(into)]
     is_live: Signal<bool>,
+    /// Whether it runs now.
+    #[prop(into)]
+    is_lit: Signal<bool>,
     /// Whether the log is in sight; measured anew when it comes.
     #[prop(into)]
     is_shown: Signal<bool>,
@@ -214,7 +239,7 @@ pub(crate) fn Log(
     Effect::new(move || {
         let (_, _) = (page.wraps.get(), page.node.get());
         if is_shown.get() {
-            request_animation_frame(move || page.measure());
+            page.when_drawn(move || page.measure());
         }
     });
 
@@ -222,7 +247,7 @@ pub(crate) fn Log(
     Effect::new(move || {
         total.track();
         if page.follows.get() && is_shown.get() {
-            request_animation_frame(move || page.to_end());
+            page.when_drawn(move || page.to_end());
         }
     });
     let missing = page.read(LogView::missing_before);
@@ -236,7 +261,7 @@ pub(crate) fn Log(
     let zone = Memo::new(move |_| zone.get().zone_minutes);
 
     view! {
-        <div class="log-box" class:lit=move || is_live.get()>
+        <div class="log-box" class:lit=move || is_lit.get()>
             <div
                 node_ref=page.node
                 class="log"
@@ -265,7 +290,7 @@ pub(crate) fn Log(
                     </div>
                 </div>
             </div>
-            <Foot page is_live />
+            <Foot page is_live is_lit />
         </div>
     }
 }
@@ -276,7 +301,9 @@ fn line(page: Page, row: Row, zone_minutes: i32) -> impl IntoView {
     let said = match row.call {
         Some((id, is_open)) => {
             let icon = if is_open { Icon::Down } else { Icon::Right };
-            let toggle = move |_| { page.change(|log| log.toggle_call(&id)); };
+            let toggle = move |_| {
+                page.change(|log| log.toggle_call(&id));
+            };
             view! {
                 <button class="said call" type="button" aria-expanded=is_open.to_string() on:click=toggle>
                     <Draw icon />
@@ -331,112 +358,6 @@ fn class_of_piece(style: Style, hit: Hit) -> String {
         (hit == Hit::Current).then_some("current"),
     ];
     names.into_iter().flatten().collect::<Vec<_>>().join(" ")
-}
-
-/// What stands under the log.
-#[component]
-fn Foot(page: Page, is_live: Signal<bool>) -> impl IntoView {
-    let has_calls = page.read(LogView::has_calls);
-    let opens_all = page.read(LogView::is_open_all);
-    let held_at = move || {
-        let row = (page.top.get() / ROW) as u64 + 1;
-        text::held_at(row)
-    };
-    let state = move || match (page.follows.get(), is_live.get()) {
-        (true, true) => view! {
-            <Sign glyph=Glyph::Running />
-            <b>{text::FOLLOWING}</b>
-            <span class="meta wide-only">{text::SCROLL_HINT}</span>
-        }
-        .into_any(),
-        (true, false) => view! { <span class="meta">{text::ENDED}</span> }.into_any(),
-        (false, _) => view! {
-            <span>{held_at}</span>
-            <button class="text-button" type="button" on:click=move |_| { page.follows.set(true); page.to_end(); }>{text::FOLLOW}</button>
-        }
-        .into_any(),
-    };
-    let open_all = move |_| { page.change(|log| log.open_all(!log.is_open_all())); };
-    view! {
-        <div class="log-foot">
-            <div class="log-state">{state}</div>
-            <Show when=move || page.is_finding.get() fallback=move || view! {
-                <div class="log-acts">
-                    <button
-                        class="text-button wide-only"
-                        type="button"
-                        aria-pressed=move || page.wraps.get().to_string()
-                        on:click=move |_| page.wraps.update(|wraps| *wraps = !*wraps)
-                    >
-                        {text::WRAP}
-                    </button>
-                    <Show when=move || has_calls.get()>
-                        <button class="text-button" type="button" on:click=open_all>
-                            {move || if opens_all.get() { text::FOLD_ALL } else { text::OPEN_ALL }}
-                        </button>
-                    </Show>
-                    <button class="text-button" type="button" on:click=move |_| page.is_finding.set(true)>
-                        <Draw icon=Icon::Search />{text::FIND}
-                    </button>
-                </div>
-            }>
-                <Finder page />
-            </Show>
-        </div>
-    }
-}
-
-/// Looking for a text.
-#[component]
-fn Finder(page: Page) -> impl IntoView {
-    let node = NodeRef::<html::Input>::new();
-    Effect::new(move || {
-        if let Some(node) = node.get() {
-            node.focus().unwrap_or_default();
-        }
-    });
-    let typed = move |event: ev::Event| {
-        let wanted = event_target_value(&event);
-        page.wanted.set(wanted.clone());
-        page.look(&wanted);
-    };
-    let pressed = move |event: ev::KeyboardEvent| match event.key().as_str() {
-        "Enter" => {
-            event.prevent_default();
-            page.step(event.shift_key());
-        }
-        "Escape" => page.end_finding(),
-        _ => {}
-    };
-    let found = move || {
-        page.find.with(|find| match find {
-            Some(find) if find.count() > 0 => text::found(find.current(), find.count()),
-            Some(_) if !page.wanted.get().is_empty() => text::FIND_NONE.to_owned(),
-            _ => String::new(),
-        })
-    };
-    view! {
-        <div class="log-find" role="search">
-            <input
-                node_ref=node
-                type="text"
-                aria-label=text::FIND_LABEL
-                prop:value=move || page.wanted.get()
-                on:input=typed
-                on:keydown=pressed
-            />
-            <span class="meta" role="status">{found}</span>
-            <button class="icon-button" type="button" aria-label=text::FIND_BEFORE on:click=move |_| page.step(false)>
-                <span class="turned"><Draw icon=Icon::Right /></span>
-            </button>
-            <button class="icon-button" type="button" aria-label=text::FIND_NEXT on:click=move |_| page.step(true)>
-                <Draw icon=Icon::Down />
-            </button>
-            <button class="icon-button" type="button" aria-label=text::FIND_CLOSE on:click=move |_| page.end_finding()>
-                <Draw icon=Icon::Cross />
-            </button>
-        </div>
-    }
 }
 
 /// How many letters of a fixed-width face fit into an element.

@@ -12,10 +12,13 @@ pub(crate) fn Meter(
     label: &'static str,
     /// From 0 to 100.
     percent: f32,
+    /// Whether too much of it is a trouble, and not just work.
+    #[prop(optional)]
+    fills: bool,
 ) -> impl IntoView {
     let shown = percent.clamp(0.0, 100.0).round();
     view! {
-        <div class="meter" class:full={percent >= FULL}>
+        <div class="meter" class:full={fills && percent >= FULL}>
             <span>{label}</span>
             <span class="track" aria-hidden="true"><span class="level" style:width=format!("{shown}%")></span></span>
             <span class="value">{format!("{shown}%")}</span>

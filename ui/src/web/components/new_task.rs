@@ -64,7 +64,8 @@ fn Form(open: RwSignal<bool>, prompt: RwSignal<String>) -> impl IntoView {
         let named = workers().into_iter().map(|worker| (worker.worker_id.to_string(), worker.machine_name));
         std::iter::once(any).chain(named).collect::<Vec<_>>()
     });
-    let priorities = Signal::derive(|| (1..=10).rev().map(|n: u8| (n.to_string(), text::priority(n))).collect::<Vec<_>>());
+    let priorities =
+        Signal::derive(|| (1..=10).rev().map(|n: u8| (n.to_string(), text::priority(n))).collect::<Vec<_>>());
     let models = move || submit::models(&workers(), draft().worker, &tool.get());
     let nobody_there = move || workers().iter().all(|worker| stand(worker) == Stand::Offline);
 
@@ -86,10 +87,16 @@ fn Form(open: RwSignal<bool>, prompt: RwSignal<String>) -> impl IntoView {
                     open.set(false);
                     voice.good_at(text::submitted(number), format!("/tasks/{number}"));
                 }
-                Err(refused) => { error.try_set(Some(crate::strings::shell::sentence(&refused.to_string()))); },
+                Err(refused) => {
+                    error.try_set(Some(crate::strings::shell::sentence(&refused.to_string())));
+                }
             }
         });
     };
+    Effect::new(move || {
+        prompt.track();
+        error.set(None);
+    });
     let keyed = move |event: ev::KeyboardEvent| {
         if event.key() == "Enter" && (event.ctrl_key() || event.meta_key()) {
             event.prevent_default();
@@ -122,7 +129,7 @@ fn Form(open: RwSignal<bool>, prompt: RwSignal<String>) -> impl IntoView {
             <Show when=nobody_there><p class="meta">{text::NO_WORKER_CONNECTED}</p></Show>
             <footer>
                 <Button label=crate::strings::shell::CLOSE.to_owned() on_press=move || open.set(false) />
-                <Button weight=Weight::Primary label=text::SUBMIT.to_owned() key=text::SUBMIT_KEY submits=true off=is_sending on_press=|| {} />
+                <Button weight=Weight::Primary label=text::SUBMIT.to_owned() key=text::SUBMIT_KEY submits=true online=true off=is_sending on_press=|| {} />
             </footer>
         </form>
     }

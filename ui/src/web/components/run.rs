@@ -47,7 +47,9 @@ pub(crate) fn RunCard(
                 log.extend(entries.into_iter().filter(|entry| entry.stream != LogStream::Usage).collect());
                 log.tail(LINES)
             });
-            tail.into_iter().for_each(|tail| { rows.try_set(tail); });
+            if let Some(tail) = tail {
+                rows.try_set(tail);
+            }
         }
     });
 

@@ -26,7 +26,10 @@ pub(crate) fn Scores(
             view! { <tr><th scope="row">{name}" "<span class="meta">{format!("{most:.0}")}</span></th>{cells}</tr> }
         };
         let rows = PARTS.into_iter().enumerate().map(part).collect_view();
-        let totals = columns.iter().map(|column| view! { <td class="total">{format!("{:.0}", column.total)}</td> }).collect_view();
+        let totals = columns
+            .iter()
+            .map(|column| view! { <td class="total">{format!("{:.0}", column.total)}</td> })
+            .collect_view();
         view! {
             <table class="scores">
                 <thead><tr><td></td>{head}</tr></thead>

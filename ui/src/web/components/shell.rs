@@ -66,7 +66,7 @@ fn Banners() -> impl IntoView {
             <div class="banner" role="status">
                 <span>{text::PAUSED_BANNER}</span>
                 <Show when=move || live.is_admin()>
-                    <Button small=true label=text::RESUME.to_owned() on_press=move || live.steer_swarm(false) />
+                    <Button small=true online=true label=text::RESUME.to_owned() on_press=move || live.steer_swarm(false) />
                 </Show>
             </div>
         </Show>

@@ -96,19 +96,24 @@ fn Demo(machine: Memo<Step>, step: Memo<Step>) -> impl IntoView {
                     key.try_set_value(browser::random_key());
                     live.swarm.try_update(|swarm| swarm.learn([task]));
                 }
-                Err(error) => live.voice.bad(&error),
+                Err(error) => live.fail(&error),
             }
             is_sending.try_set(false);
         });
     };
-    let can_start = move || last.with(|last| last.as_ref().is_none_or(|task| matches!(task.status, TaskStatus::Failed | TaskStatus::Cancelled)));
+    let can_start = move || {
+        last.with(|last| {
+            last.as_ref().is_none_or(|task| matches!(task.status, TaskStatus::Failed | TaskStatus::Cancelled))
+        })
+    };
     let done = move || {
         last.with(|last| {
             let task = last.as_ref().filter(|task| task.status == TaskStatus::Completed)?;
             Some(text::demo_done(&task::took(task, moment.get())?))
         })
     };
-    let href = move || last.with(|last| last.as_ref().map_or_else(String::new, |task| format!("/tasks/{}", task.number)));
+    let href =
+        move || last.with(|last| last.as_ref().map_or_else(String::new, |task| format!("/tasks/{}", task.number)));
     view! {
         <p>{text::STEP_DEMO_BODY}</p>
         {move || id.get().map(|task_id| view! { <RunCard task_id /> })}
@@ -118,6 +123,7 @@ fn Demo(machine: Memo<Step>, step: Memo<Step>) -> impl IntoView {
                     weight=Weight::Primary
                     icon=Some(Icon::Play)
                     label=text::STEP_DEMO_BUTTON.to_owned()
+                    online=true
                     off=Signal::derive(move || is_sending.get() || machine.get() != Step::Done)
                     on_press=start
                 />

@@ -37,13 +37,15 @@ pub(crate) fn Home() -> impl IntoView {
         is_at_home.set(true);
     };
     let is_first = Memo::new(move |_| first_run.get().is_some());
-    move || match (is_loaded.get(), live.failure.get()) {
+    move || {
+        match (is_loaded.get(), live.failure.get()) {
         (false, Some(why)) => {
             view! { <div class="page"><NotLoaded what=crate::strings::shell::HOME why on_again=move || live.reload() /></div> }.into_any()
         }
         (false, None) => view! { <div class="page"><Loading /></div> }.into_any(),
         (true, _) if is_first.get() => view! { <FirstRun steps=first_run on_skip=go_home /> }.into_any(),
         (true, _) => view! { <Usual /> }.into_any(),
+    }
     }
 }
 
@@ -84,13 +86,16 @@ fn Usual() -> impl IntoView {
 fn Doors() -> impl IntoView {
     let live = use_live();
     let moment = use_moment();
-    let ids = Memo::new(move |_| live.swarm.with(|swarm| swarm.workers.iter().flatten().map(|worker| worker.worker_id).collect::<Vec<_>>()));
+    let ids = Memo::new(move |_| {
+        live.swarm.with(|swarm| swarm.workers.iter().flatten().map(|worker| worker.worker_id).collect::<Vec<_>>())
+    });
     let one = move |id: WorkerId| {
         let drawn = Memo::new(move |_| {
             let moment = moment.get();
             live.swarm.with(|swarm| swarm.worker(id).map(|worker| door::door(worker, swarm, moment)))
         });
-        let nothing = door::Door { stand: door::Stand::Offline, panes: Vec::new(), name: String::new(), sentence: String::new() };
+        let nothing =
+            door::Door { stand: door::Stand::Offline, panes: Vec::new(), name: String::new(), sentence: String::new() };
         let drawn = Memo::new(move |_| drawn.get().unwrap_or_else(|| nothing.clone()));
         view! {
             <li>

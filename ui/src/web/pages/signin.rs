@@ -21,14 +21,18 @@ pub(crate) fn SignIn(
 ) -> impl IntoView {
     let host = browser::host();
     let (is_shut, body) = match auth {
-        Auth::Unknown | Auth::Somebody(_) => (false, view! { <p class="loading" role="status">{shell::LOADING}</p> }.into_any()),
+        Auth::Unknown | Auth::Somebody(_) => {
+            (false, view! { <p class="loading" role="status">{shell::LOADING}</p> }.into_any())
+        }
         Auth::ByLink => {
             let body = view! { <h1>{text::BY_LINK}</h1><p class="reason" role="status">{text::BY_LINK_BODY}</p> };
             (false, body.into_any())
         }
         Auth::Nobody(Why::SpentLink) => (true, view! { <Spent /> }.into_any()),
         Auth::Nobody(Why::Unreachable(why)) => (true, view! { <Unreachable why /> }.into_any()),
-        Auth::Nobody(why @ (Why::Fresh | Why::SignedOut | Why::Ended)) => (false, view! { <Password why /> }.into_any()),
+        Auth::Nobody(why @ (Why::Fresh | Why::SignedOut | Why::Ended)) => {
+            (false, view! { <Password why /> }.into_any())
+        }
     };
     view! {
         <div class="signin">
@@ -50,7 +54,8 @@ fn Password(why: Why) -> impl IntoView {
     let is_sending = RwSignal::new(false);
     let submit = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
-        let missing = |value: RwSignal<String>, words: &str| value.with_untracked(String::is_empty).then(|| words.to_owned());
+        let missing =
+            |value: RwSignal<String>, words: &str| value.with_untracked(String::is_empty).then(|| words.to_owned());
         name_error.set(missing(name, text::NAME_MISSING));
         password_error.set(missing(password, text::PASSWORD_MISSING));
         if name_error.get_untracked().is_some() || password_error.get_untracked().is_some() {

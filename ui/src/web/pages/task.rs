@@ -1,5 +1,6 @@
 //! One task: its state, its log, its result and its record.
 
+mod known;
 mod side;
 
 use leptos::prelude::*;
@@ -7,7 +8,7 @@ use leptos::task::spawn_local;
 use leptos_router::hooks::{use_navigate, use_params_map};
 use swarm_model::TaskRef;
 use swarm_proto::client::ToViewer;
-use swarm_proto::tasks::{Attempt, Placement, Task as TheTask, TaskArtifact};
+use swarm_proto::tasks::Task as TheTask;
 
 use crate::strings::task as text;
 use crate::view::log::Bounds;
@@ -23,95 +24,9 @@ use crate::web::components::icon::Icon;
 use crate::web::components::log::Log;
 use crate::web::components::prose::Prose;
 use crate::web::keys::use_keys;
-use crate::web::live::{Live, use_live};
+use crate::web::live::use_live;
+use known::Known;
 use side::Side;
-
-/// What the page knows of its task.
-#[derive(Clone, Copy)]
-struct Known {
-    live: Live,
-    name: TaskRef,
-    task: RwSignal<Option<TheTask>>,
-    attempts: RwSignal<Vec<Attempt>>,
-    artifacts: RwSignal<Vec<TaskArtifact>>,
-    placement: RwSignal<Option<Placement>>,
-    failure: RwSignal<Option<String>>,
-    is_reading: StoredValue<bool>,
-    must_read_again: StoredValue<bool>,
-}
-
-impl Known {
-    fn new(live: Live, name: TaskRef) -> Self {
-        Self {
-            live,
-            name,
-            task: RwSignal::new(None),
-            attempts: RwSignal::new(Vec::new()),
-            artifacts: RwSignal::new(Vec::new()),
-            placement: RwSignal::new(None),
-            failure: RwSignal::new(None),
-            is_reading: StoredValue::new(false),
-            must_read_again: StoredValue::new(false),
-        }
-    }
-
-    /// Reads everything; what happens meanwhile leads to one more reading.
-    fn read(self) {
-        if self.is_reading.try_get_value().unwrap_or(true) {
-            self.must_read_again.try_set_value(true);
-            return;
-        }
-        self.is_reading.set_value(true);
-        self.failure.set(None);
-        spawn_local(async move {
-            loop {
-                self.must_read_again.try_set_value(false);
-                self.read_once().await;
-                if !self.must_read_again.try_get_value().unwrap_or(false) {
-                    break;
-                }
-            }
-            self.is_reading.try_set_value(false);
-        });
-    }
-
-    async fn read_once(self) {
-        let client = self.live.client();
-        let (task, attempts, artifacts, placement) = futures_util::join!(
-            client.task(self.name),
-            client.task_attempts(self.name),
-            client.task_artifacts(self.name),
-            client.placement(self.name),
-        );
-        match task {
-            Ok(task) => self.hear(task),
-            Err(error) if error.code() == Some(swarm_proto::ErrorCode::NotFound) => {
-                self.failure.try_set(Some(text::no_such(&self.name.to_string())));
-            }
-            Err(error) => { self.failure.try_set(Some(error.to_string())); },
-        }
-        // What stands beside the log may lag behind; the next event reads it again.
-        attempts.into_iter().for_each(|list| { self.attempts.try_set(list.items); });
-        artifacts.into_iter().for_each(|list| { self.artifacts.try_set(list.items); });
-        placement.into_iter().for_each(|placement| { self.placement.try_set(Some(placement)); });
-    }
-
-    /// Takes in the task as it was told. Frames tell no result, so that one is kept.
-    fn hear(self, mut told: TheTask) {
-        self.task.try_update(|task| match task {
-            Some(known) if known.version > told.version => {}
-            known => {
-                told.result = told.result.take().or_else(|| known.as_ref().and_then(|known| known.result.clone()));
-                *known = Some(told);
-            }
-        });
-    }
-
-    fn machine(self) -> Option<String> {
-        let worker = self.task.with(|task| task.as_ref().and_then(|task| task.worker_id))?;
-        Some(self.live.swarm.with(|swarm| swarm.machine_name(worker)))
-    }
-}
 
 /// The page of the task in the address.
 #[component]
@@ -141,14 +56,18 @@ fn OneTask(name: TaskRef) -> impl IntoView {
         now
     });
     live.listen(move |frames| {
-        let Some(number) = known.task.try_with_untracked(|task| task.as_ref().map(|task| task.number)).flatten() else { return };
+        let Some(number) = known.task.try_with_untracked(|task| task.as_ref().map(|task| task.number)).flatten() else {
+            return;
+        };
         let mut happened = false;
         for frame in frames {
             if let ToViewer::Event { event, task, .. } = frame
                 && event.number == Some(number)
             {
                 happened = true;
-                task.iter().for_each(|task| known.hear((**task).clone()));
+                if let Some(task) = task {
+                    known.hear((**task).clone());
+                }
             }
         }
         if happened {
@@ -159,7 +78,8 @@ fn OneTask(name: TaskRef) -> impl IntoView {
     move || match (is_there.get(), known.failure.get()) {
         (true, _) => view! { <There known /> }.into_any(),
         (false, Some(why)) => {
-            view! { <div class="page"><NotLoaded what=text::THE_TASK why on_again=move || known.read() /></div> }.into_any()
+            view! { <div class="page"><NotLoaded what=text::THE_TASK why on_again=move || known.read() /></div> }
+                .into_any()
         }
         (false, None) => view! { <div class="page"><Loading /></div> }.into_any(),
     }
@@ -191,18 +111,22 @@ fn There(known: Known) -> impl IntoView {
     let moment = use_moment();
     let tab = RwSignal::new(Tab::Log);
     let begin = known.task.with_untracked(|task| task.as_ref().map(|task| (task.task_id, task.log_seq)));
-    let of = move |read: fn(&TheTask) -> String| move || known.task.with(|task| task.as_ref().map(read).unwrap_or_default());
+    let of =
+        move |read: fn(&TheTask) -> String| move || known.task.with(|task| task.as_ref().map(read).unwrap_or_default());
     let state = Signal::derive(move || {
         known.task.with(|task| task.as_ref().map_or(task::State { glyph: task::Glyph::Queued, word: "" }, task::state))
     });
     let line = move || {
         let (machine, moment) = (known.machine(), moment.get());
-        let parts = known.task.with(|task| task.as_ref().map(|task| task::state_line(task, machine.as_deref(), moment)));
+        let parts =
+            known.task.with(|task| task.as_ref().map(|task| task::state_line(task, machine.as_deref(), moment)));
         parts.unwrap_or_default().into_iter().map(|part| view! { <span>{part}</span> }).collect_view()
     };
-    let is_live = Memo::new(move |_| known.task.with(|task| task.as_ref().is_some_and(|task| !task.status.is_terminal())));
+    let is_live =
+        Memo::new(move |_| known.task.with(|task| task.as_ref().is_some_and(|task| !task.status.is_terminal())));
     let is_lit = Memo::new(move |_| known.task.with(|task| task.as_ref().is_some_and(task::is_lit)));
-    let has_result = Memo::new(move |_| known.task.with(|task| task.as_ref().is_some_and(|task| task.result.is_some())));
+    let has_result =
+        Memo::new(move |_| known.task.with(|task| task.as_ref().is_some_and(|task| task.result.is_some())));
     let tab_button = move |this: Tab| {
         let is_on = move || tab.get() == this;
         view! {
@@ -210,6 +134,7 @@ fn There(known: Known) -> impl IntoView {
                 class=if this == Tab::Record { "tab narrow-only" } else { "tab" }
                 type="button"
                 role="tab"
+                aria-controls="task-part"
                 aria-selected=move || is_on().to_string()
                 on:click=move |_| tab.set(this)
             >
@@ -233,12 +158,12 @@ fn There(known: Known) -> impl IntoView {
                     {tab_button(Tab::Record)}
                 </div>
             </div>
-            <div class="task-main" class:lit=move || is_lit.get() role="tabpanel">
+            <div class="task-main" class:lit=move || is_lit.get() id="task-part" role="tabpanel">
                 <Next known />
                 <div class="tab-body log-tab" class:gone=move || tab.get() != Tab::Log>
                     {begin.map(|(task_id, log_seq)| {
                         let after = log_seq.saturating_sub(Bounds::PAGE.lines as u64);
-                        view! { <Log task_id after is_live is_shown /> }
+                        view! { <Log task_id after is_live is_lit is_shown /> }
                     })}
                 </div>
                 <Show when=move || tab.get() == Tab::Result><ResultTab known /></Show>
@@ -258,13 +183,14 @@ fn Acts(known: Known) -> impl IntoView {
     let asks = RwSignal::new(false);
     let navigate = StoredValue::new_local(use_navigate());
     let can_cancel = Memo::new(move |_| known.task.with(|task| task.as_ref().is_some_and(task::can_cancel)));
-    let can_retry = Memo::new(move |_| known.task.with(|task| task.as_ref().is_some_and(|task| task.status.is_terminal())));
+    let can_retry =
+        Memo::new(move |_| known.task.with(|task| task.as_ref().is_some_and(|task| task.status.is_terminal())));
     let is_lit = Memo::new(move |_| known.task.with(|task| task.as_ref().is_some_and(task::is_lit)));
     let cancel = move || {
         spawn_local(async move {
             match live.client().cancel_task(known.name).await {
                 Ok(task) => known.hear(task),
-                Err(error) => live.voice.bad(&error),
+                Err(error) => live.fail(&error),
             }
         });
     };
@@ -277,7 +203,7 @@ fn Acts(known: Known) -> impl IntoView {
                     live.voice.good(text::retried(number));
                     navigate.try_with_value(|navigate| navigate(&format!("/tasks/{number}"), Default::default()));
                 }
-                Err(error) => live.voice.bad(&error),
+                Err(error) => live.fail(&error),
             }
         });
     };
@@ -288,14 +214,16 @@ fn Acts(known: Known) -> impl IntoView {
             retry();
         }
     });
-    let body = Signal::derive(move || if is_lit.get() { text::CANCEL_ASK_RUNNING } else { text::CANCEL_ASK_QUEUED }.to_owned());
+    let body = Signal::derive(move || {
+        if is_lit.get() { text::CANCEL_ASK_RUNNING } else { text::CANCEL_ASK_QUEUED }.to_owned()
+    });
     view! {
         <div class="acts">
             <Show when=move || can_retry.get()>
-                <Button icon=Some(Icon::Retry) label=text::RETRY.to_owned() key="R" on_press=retry />
+                <Button icon=Some(Icon::Retry) label=text::RETRY.to_owned() key="R" online=true on_press=retry />
             </Show>
             <Show when=move || can_cancel.get()>
-                <Button weight=Weight::Danger icon=Some(Icon::Cross) label=text::CANCEL.to_owned() key="C" on_press=move || asks.set(true) />
+                <Button weight=Weight::Danger icon=Some(Icon::Cross) label=text::CANCEL.to_owned() key="C" online=true on_press=move || asks.set(true) />
             </Show>
         </div>
         <Ask open=asks title=text::CANCEL_ASK.to_owned() body act=text::CANCEL_CONFIRM.to_owned() on_confirm=cancel />
@@ -310,7 +238,9 @@ fn Next(known: Known) -> impl IntoView {
         let is_paused = known.live.swarm.with(Swarm::is_paused);
         let moment = moment.get();
         known.placement.with(|placement| {
-            known.task.with(|task| task.as_ref().and_then(|task| task::next(task, placement.as_ref(), is_paused, moment)))
+            known
+                .task
+                .with(|task| task.as_ref().and_then(|task| task::next(task, placement.as_ref(), is_paused, moment)))
         })
     });
     move || {
@@ -328,8 +258,12 @@ fn Next(known: Known) -> impl IntoView {
 #[component]
 fn ResultTab(known: Known) -> impl IntoView {
     let result = Memo::new(move |_| known.task.with(|task| task.as_ref().and_then(|task| task.result.clone())));
-    let is_partial = move || known.task.with(|task| task.as_ref().is_some_and(|task| task.status != swarm_model::TaskStatus::Completed));
-    let said = Signal::derive(move || result.with(|result| result.as_ref().map(|result| result.text.clone()).unwrap_or_default()));
+    let is_partial = move || {
+        known.task.with(|task| task.as_ref().is_some_and(|task| task.status != swarm_model::TaskStatus::Completed))
+    };
+    let said = Signal::derive(move || {
+        result.with(|result| result.as_ref().map(|result| result.text.clone()).unwrap_or_default())
+    });
     let data = move || {
         let data = result.with(|result| result.as_ref().and_then(|result| result.data.clone()))?;
         let data = serde_json::to_string_pretty(&data).ok()?;

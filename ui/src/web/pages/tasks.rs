@@ -75,7 +75,7 @@ fn Filters(filter: Memo<Filter>) -> impl IntoView {
     });
     let chip = move |shown: Shown| {
         let count = move || live.swarm.with(|swarm| shown.count(swarm));
-        let sign = (shown == Shown::Running).then(|| view! { <Sign glyph=task::Glyph::Running /> });
+        let is_lit = move || shown == Shown::Running && count() > 0;
         view! {
             <button
                 class="chip"
@@ -84,7 +84,8 @@ fn Filters(filter: Memo<Filter>) -> impl IntoView {
                 aria-pressed=move || filter.with(|filter| filter.shown == shown).to_string()
                 on:click=move |_| change(&|filter| filter.shown = shown)
             >
-                {sign}{shown.word()}" "<span class="count">{move || words::thousands(count())}</span>
+                <Show when=is_lit><Sign glyph=task::Glyph::Running /></Show>
+                {shown.word()}" "<span class="count">{move || words::thousands(count())}</span>
             </button>
         }
     };
@@ -96,7 +97,9 @@ fn Filters(filter: Memo<Filter>) -> impl IntoView {
     });
     let machines = Signal::derive(move || {
         let any = (String::new(), text::ANY_WORKER.to_owned());
-        std::iter::once(any).chain(workers().into_iter().map(|w| (w.worker_id.to_string(), w.machine_name))).collect::<Vec<_>>()
+        std::iter::once(any)
+            .chain(workers().into_iter().map(|w| (w.worker_id.to_string(), w.machine_name)))
+            .collect::<Vec<_>>()
     });
     let worker = Signal::derive(move || filter.with(|f| f.worker.map(|worker| worker.to_string()).unwrap_or_default()));
     let tool = Signal::derive(move || filter.with(|f| f.tool.clone()));
@@ -114,11 +117,13 @@ fn Filters(filter: Memo<Filter>) -> impl IntoView {
                 />
                 <kbd>"/"</kbd>
             </label>
+            <div class="filter-row">
             <div class="chips" role="group" aria-label=text::FILTER>{Shown::ALL.map(chip).collect_view()}</div>
             <Select id="filter-worker" label=text::WORKER bare=true value=worker choices=machines
                 on_choose=move |chosen| change(&|filter| filter.worker = chosen.parse().ok()) />
             <Select id="filter-tool" label=text::TOOL bare=true value=tool choices=tools
                 on_choose=move |chosen| change(&|filter| filter.tool.clone_from(&chosen)) />
+            </div>
         </div>
     }
 }
@@ -143,8 +148,12 @@ fn List(filter: Filter) -> impl IntoView {
         spawn_local(async move {
             let Some(question) = filter.try_with_value(|filter| filter.question(cursor)) else { return };
             match live.client().tasks(&question).await {
-                Ok(page) => { rows.try_update(|rows| rows.add_page(page)); },
-                Err(error) => { failure.try_set(Some(error.to_string())); },
+                Ok(page) => {
+                    rows.try_update(|rows| rows.add_page(page));
+                }
+                Err(error) => {
+                    failure.try_set(Some(live.words_of(&error)));
+                }
             }
             is_loading.try_set(false);
         });
@@ -168,11 +177,13 @@ fn List(filter: Filter) -> impl IntoView {
     let node = NodeRef::<html::Ul>::new();
     walk_by_keys(rows);
 
-    let empty = move || view! {
-        <div class="empty-list">
-            <p class="strong">{if is_narrow { text::NOTHING_MATCHES } else { text::NONE_YET }}</p>
-            <p>{if is_narrow { view! { <a href="/tasks">{text::CLEAR}</a> }.into_any() } else { text::EMPTY_BODY.into_any() }}</p>
-        </div>
+    let empty = move || {
+        view! {
+            <div class="empty-list">
+                <p class="strong">{if is_narrow { text::NOTHING_MATCHES } else { text::NONE_YET }}</p>
+                <p>{if is_narrow { view! { <a href="/tasks">{text::CLEAR}</a> }.into_any() } else { text::EMPTY_BODY.into_any() }}</p>
+            </div>
+        }
     };
     view! {
         <div class="task-row list-head" aria-hidden="true">

@@ -45,9 +45,12 @@ pub(crate) fn Workers() -> impl IntoView {
         on_cleanup(move || handle.clear());
     }
     let is_known = Memo::new(move |_| live.swarm.with(|swarm| swarm.workers.is_some()));
-    let ids = Memo::new(move |_| live.swarm.with(|swarm| swarm.workers.iter().flatten().map(|w| w.worker_id).collect::<Vec<_>>()));
+    let ids = Memo::new(move |_| {
+        live.swarm.with(|swarm| swarm.workers.iter().flatten().map(|w| w.worker_id).collect::<Vec<_>>())
+    });
     let headline = move || live.swarm.with(|swarm| swarm.workers.as_deref().map(door::headline));
-    let list = move || match (is_known.get(), live.failure.get()) {
+    let list = move || {
+        match (is_known.get(), live.failure.get()) {
         (false, Some(why)) => view! { <NotLoaded what=text::THE_LIST why on_again=move || live.reload() /> }.into_any(),
         (false, None) => view! { <Loading /> }.into_any(),
         (true, _) if ids.with(Vec::is_empty) => view! { <div class="empty-list"><JoinLine /></div> }.into_any(),
@@ -58,6 +61,7 @@ pub(crate) fn Workers() -> impl IntoView {
             <ul aria-label=text::LIST><For each=move || ids.get() key=|id| *id children=|id| view! { <WorkerRow id /> } /></ul>
         }
         .into_any(),
+    }
     };
     view! {
         <div class="page workers">
@@ -77,7 +81,8 @@ fn WorkerRow(id: WorkerId) -> impl IntoView {
     let moment = use_moment();
     let worker = Memo::new(move |_| live.swarm.with(|swarm| swarm.worker(id).cloned()));
     let stand = Memo::new(move |_| worker.with(|worker| worker.as_ref().map_or(Stand::Offline, door::stand)));
-    let of = move |read: fn(&Worker) -> String| move || worker.with(|worker| worker.as_ref().map(read).unwrap_or_default());
+    let of =
+        move |read: fn(&Worker) -> String| move || worker.with(|worker| worker.as_ref().map(read).unwrap_or_default());
     let tags = move || {
         let is = |is: fn(&Worker) -> bool| worker.with(|worker| worker.as_ref().is_some_and(is));
         view! {
@@ -132,7 +137,8 @@ fn Tools(worker: Memo<Option<Worker>>) -> impl IntoView {
 #[component]
 fn Runs(id: WorkerId, worker: Memo<Option<Worker>>) -> impl IntoView {
     let live = use_live();
-    let own = Memo::new(move |_| live.swarm.with(|swarm| swarm.runs_on(id).map(|task| task.number).collect::<Vec<_>>()));
+    let own =
+        Memo::new(move |_| live.swarm.with(|swarm| swarm.runs_on(id).map(|task| task.number).collect::<Vec<_>>()));
     let n_others = move || {
         let running = worker.with(|worker| worker.as_ref().map_or(0, |worker| worker.running as usize));
         running.saturating_sub(own.with(Vec::len))
@@ -160,7 +166,7 @@ fn Now(worker: Memo<Option<Worker>>) -> impl IntoView {
             (Stand::Working | Stand::Ready | Stand::Paused, _) => view! {
                 <Meter label=text::CPU percent=worker.load.cpu_percent />
                 <Meter label=text::MEMORY percent=worker.load.memory_percent />
-                <Meter label=text::DISK percent=worker.load.disk_percent />
+                <Meter label=text::DISK percent=worker.load.disk_percent fills=true />
             }
             .into_any(),
         })
@@ -188,8 +194,10 @@ impl Act {
 fn act(live: Live, act: Act, id: WorkerId) {
     spawn_local(async move {
         match act.carry_out(&live.client(), id).await {
-            Ok(worker) => { live.swarm.try_update(|swarm| swarm.learn_worker(worker)); },
-            Err(error) => live.voice.bad(&error),
+            Ok(worker) => {
+                live.swarm.try_update(|swarm| swarm.learn_worker(worker));
+            }
+            Err(error) => live.fail(&error),
         }
     });
 }
@@ -201,7 +209,7 @@ fn remove(live: Live, id: WorkerId, name: String) {
                 live.swarm.try_update(|swarm| swarm.forget_worker(id));
                 live.voice.good(text::removed(&name));
             }
-            Err(error) => live.voice.bad(&error),
+            Err(error) => live.fail(&error),
         }
     });
 }
@@ -210,7 +218,8 @@ fn remove(live: Live, id: WorkerId, name: String) {
 fn Acts(id: WorkerId, worker: Memo<Option<Worker>>) -> impl IntoView {
     let live = use_live();
     let asks = RwSignal::new(false);
-    let name = Memo::new(move |_| worker.with(|worker| worker.as_ref().map(|w| w.machine_name.clone()).unwrap_or_default()));
+    let name =
+        Memo::new(move |_| worker.with(|worker| worker.as_ref().map(|w| w.machine_name.clone()).unwrap_or_default()));
     let is = move |is: fn(&Worker) -> bool| Memo::new(move |_| worker.with(|worker| worker.as_ref().is_some_and(is)));
     let may_steer = is(|worker| matches!(worker.role, Some(WorkerRole::Operator | WorkerRole::Owner)));
     let may_manage = is(|worker| worker.role == Some(WorkerRole::Owner));
@@ -222,16 +231,16 @@ fn Acts(id: WorkerId, worker: Memo<Option<Worker>>) -> impl IntoView {
             <Show when=move || may_steer.get() || live.is_admin()>
                 <Show
                     when=move || is_held.get()
-                    fallback=move || view! { <Button weight=Weight::Quiet small=true label=text::PAUSE.to_owned() hint=text::PAUSE_HINT on_press=move || act(live, Act::Pause, id) /> }
+                    fallback=move || view! { <Button weight=Weight::Quiet small=true label=text::PAUSE.to_owned() online=true hint=text::PAUSE_HINT on_press=move || act(live, Act::Pause, id) /> }
                 >
-                    <Button weight=Weight::Quiet small=true label=text::RESUME.to_owned() hint=text::RESUME_HINT on_press=move || act(live, Act::Resume, id) />
+                    <Button weight=Weight::Quiet small=true label=text::RESUME.to_owned() online=true hint=text::RESUME_HINT on_press=move || act(live, Act::Resume, id) />
                 </Show>
                 <Show when=move || can_drain.get()>
-                    <Button weight=Weight::Quiet small=true label=text::DRAIN.to_owned() hint=text::DRAIN_HINT on_press=move || act(live, Act::Drain, id) />
+                    <Button weight=Weight::Quiet small=true label=text::DRAIN.to_owned() online=true hint=text::DRAIN_HINT on_press=move || act(live, Act::Drain, id) />
                 </Show>
             </Show>
             <Show when=move || may_manage.get() || live.is_admin()>
-                <Button weight=Weight::Quiet small=true label=text::REMOVE.to_owned() hint=text::REMOVE_HINT on_press=move || asks.set(true) />
+                <Button weight=Weight::Quiet small=true label=text::REMOVE.to_owned() online=true hint=text::REMOVE_HINT on_press=move || asks.set(true) />
             </Show>
             <a class="button quiet small" href=tasks>{text::SEE_TASKS}</a>
         </div>

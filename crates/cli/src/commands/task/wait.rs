@@ -24,9 +24,8 @@ pub(super) async fn for_result(task: Task, follow: bool, context: &Context, clie
         }
         Ok(())
     });
-    let status = or_interrupted(&task, reading).await?;
+    let ended = or_interrupted(&task, reading).await?;
     printer.finish()?;
-    let ended = client.task(task.task_id).await?;
     if output.is_json() {
         // After a stream of lines the task is one line more.
         if follow { output.json_line(&ended)? } else { output.object(&ended, words::result)? }
@@ -37,7 +36,7 @@ pub(super) async fn for_result(task: Task, follow: bool, context: &Context, clie
         }
         output.remark(&words::ended(&ended));
     }
-    how(status)
+    how(ended.status)
 }
 
 /// Waits, or stops waiting at Ctrl-C: the task itself goes on.

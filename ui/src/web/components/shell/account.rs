@@ -106,7 +106,9 @@ fn Password(open: RwSignal<bool>) -> impl IntoView {
                 Err(error) if error.code() == Some(ErrorCode::WrongPassword) => {
                     current_error.try_set(Some(text::PASSWORD_WRONG.to_owned()));
                 }
-                Err(error) => { new_error.try_set(Some(text::sentence(&error.to_string()))); },
+                Err(error) => {
+                    new_error.try_set(Some(text::sentence(&error.to_string())));
+                }
             }
         });
     };

@@ -19,7 +19,11 @@ const PAGES: [(&str, &str, Icon); 3] =
 
 /// Whether a page, or one below it, is open.
 fn is_at(page: &str, path: &str) -> bool {
-    if page == "/" { path == "/" } else { path == page || path.strip_prefix(page).is_some_and(|rest| rest.starts_with('/')) }
+    if page == "/" {
+        path == "/"
+    } else {
+        path == page || path.strip_prefix(page).is_some_and(|rest| rest.starts_with('/'))
+    }
 }
 
 #[component]
@@ -52,7 +56,11 @@ pub(super) fn Nav(account: RwSignal<bool>) -> impl IntoView {
     let stand = Memo::new(move |_| {
         live.swarm.with(|swarm| match (swarm.runs().next(), &swarm.workers) {
             (Some(_), _) => Stand::Working,
-            (None, Some(workers)) if workers.iter().any(|worker| crate::view::door::stand(worker) != Stand::Offline) => Stand::Ready,
+            (None, Some(workers))
+                if workers.iter().any(|worker| crate::view::door::stand(worker) != Stand::Offline) =>
+            {
+                Stand::Ready
+            }
             _ => Stand::Offline,
         })
     });
@@ -61,7 +69,8 @@ pub(super) fn Nav(account: RwSignal<bool>) -> impl IntoView {
         Line::Live => text::CONNECTED,
         Line::Broken { .. } => text::RECONNECTING,
     };
-    let version = move || live.swarm.with(|swarm| swarm.status.as_ref().map(|status| format!("v{} · ", status.version)));
+    let version =
+        move || live.swarm.with(|swarm| swarm.status.as_ref().map(|status| format!("v{} · ", status.version)));
     view! {
         <nav class="nav" aria-label=text::NAVIGATION>
             <a class="brand" href="/"><SmallDoor stand /><span>{text::PRODUCT}</span></a>

@@ -52,7 +52,7 @@ pub(super) fn Top(account: RwSignal<bool>) -> impl IntoView {
                 <Draw icon=Icon::Theme />
             </button>
             <Show when=move || live.is_admin() && !is_paused.get()>
-                <Button icon=Some(Icon::Pause) label=text::PAUSE.to_owned() hint=text::PAUSE_LABEL on_press=move || asks.set(true) />
+                <Button icon=Some(Icon::Pause) label=text::PAUSE.to_owned() online=true hint=text::PAUSE_LABEL on_press=move || asks.set(true) />
             </Show>
         </header>
         <Ask
@@ -107,7 +107,10 @@ fn SearchBox() -> impl IntoView {
         node.blur().unwrap_or_default();
         match named_task(&text) {
             Some(number) => navigate(&format!("/tasks/{number}"), Default::default()),
-            None => navigate(&browser::address("/tasks", &Filter { text, ..Filter::default() }.to_query()), Default::default()),
+            None => navigate(
+                &browser::address("/tasks", &Filter { text, ..Filter::default() }.to_query()),
+                Default::default(),
+            ),
         }
     };
     view! {
@@ -125,7 +128,12 @@ fn Strip() -> impl IntoView {
     let live = use_live();
     let stands = Memo::new(move |_| {
         live.swarm.with(|swarm| {
-            swarm.workers.iter().flatten().map(|worker| (worker.machine_name.clone(), stand(worker))).collect::<Vec<_>>()
+            swarm
+                .workers
+                .iter()
+                .flatten()
+                .map(|worker| (worker.machine_name.clone(), stand(worker)))
+                .collect::<Vec<_>>()
         })
     });
     let doors = move || {
@@ -138,7 +146,8 @@ fn Strip() -> impl IntoView {
         }
     };
     let label = move || {
-        let n_working = stands.with(|stands| stands.iter().filter(|(_, s)| *s == crate::view::door::Stand::Working).count());
+        let n_working =
+            stands.with(|stands| stands.iter().filter(|(_, s)| *s == crate::view::door::Stand::Working).count());
         format!("{}: {}", text::STRIP, text::working(n_working as u64))
     };
     view! { <a class="strip wide-only" href="/workers" aria-label=label>{doors}</a> }

@@ -78,7 +78,8 @@ fn Why(known: Known) -> impl IntoView {
 
 #[component]
 fn Artifacts(known: Known) -> impl IntoView {
-    let has_ended = Memo::new(move |_| known.task.with(|task| task.as_ref().is_some_and(|task| task.status.is_terminal())));
+    let has_ended =
+        Memo::new(move |_| known.task.with(|task| task.as_ref().is_some_and(|task| task.status.is_terminal())));
     let download = move |file: TaskArtifact| {
         spawn_local(async move {
             let live = known.live;
@@ -88,7 +89,7 @@ fn Artifacts(known: Known) -> impl IntoView {
             };
             match bytes {
                 Ok(bytes) => browser::save(&file.name, &bytes).unwrap_or_default(),
-                Err(error) => live.voice.bad(&error),
+                Err(error) => live.fail(&error),
             }
         });
     };
