@@ -24,8 +24,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::hub::Hub;
 
-use command::{Command, ReportTo};
 pub use command::HeartbeatReport;
+use command::{Command, ReportTo};
 pub use live::{LiveWorker, LiveWorkers};
 
 /// Why the dispatcher did not do what was asked. Nothing was changed.
@@ -115,7 +115,10 @@ impl Dispatcher {
         &self.live
     }
 
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<Result<T, DispatchError>>) -> Command) -> Result<T, DispatchError> {
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, DispatchError>>) -> Command,
+    ) -> Result<T, DispatchError> {
         let (reply, answer) = oneshot::channel();
         self.commands.send(command(reply)).await.map_err(|_| DispatchError::Stopping)?;
         answer.await.map_err(|_| DispatchError::Stopping)?
@@ -137,7 +140,11 @@ impl Dispatcher {
     }
 
     /// Explains a task to `user`, naming only these workers; `None` where it has ended.
-    pub async fn placement(&self, number: TaskNumber, visible: Vec<WorkerId>) -> Result<Option<PlacementReport>, DispatchError> {
+    pub async fn placement(
+        &self,
+        number: TaskNumber,
+        visible: Vec<WorkerId>,
+    ) -> Result<Option<PlacementReport>, DispatchError> {
         self.ask(|reply| Command::Placement { number, visible, reply }).await
     }
 
@@ -163,7 +170,12 @@ impl Dispatcher {
     }
 
     /// A worker reports that it lives. `UnknownWorker` where it must join first.
-    pub async fn heartbeat(&self, worker: WorkerId, load: Load, running: Vec<AttemptRef>) -> Result<HeartbeatReport, DispatchError> {
+    pub async fn heartbeat(
+        &self,
+        worker: WorkerId,
+        load: Load,
+        running: Vec<AttemptRef>,
+    ) -> Result<HeartbeatReport, DispatchError> {
         self.ask(|reply| Command::Heartbeat { worker, load, running, reply: Some(reply) }).await
     }
 

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use swarm_model::change::EventRecord;
 use swarm_model::TaskNumber;
+use swarm_model::change::EventRecord;
 use tokio::sync::broadcast;
 
 /// What one commit brought.

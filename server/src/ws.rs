@@ -3,8 +3,8 @@
 mod client;
 mod worker;
 
-use axum::routing::get;
 use axum::Router;
+use axum::routing::get;
 
 use crate::state::AppState;
 

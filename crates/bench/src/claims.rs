@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use swarm_client::{WorkerClient, WorkerSocket};
+use swarm_model::WorkerId;
 use swarm_model::task::Queue;
 use swarm_model::time::SystemClock;
-use swarm_model::WorkerId;
 use swarm_proto::tasks::{CreateTask, CreateTasks};
 use swarm_proto::worker::ToWorker;
 use tokio::task::JoinSet;
@@ -109,7 +109,13 @@ async fn register_many(running: &Running) -> Result<()> {
 async fn connect_many(running: &Running) -> Result<Vec<WorkerSocket>> {
     let mut sockets = Vec::with_capacity(CONNECTED);
     for n in 0..CONNECTED {
-        let machine = worker::enrol(running.coordinator(), running.key(), &format!("connected-{n}-{}", WorkerId::generate(&SystemClock)), 1).await?;
+        let machine = worker::enrol(
+            running.coordinator(),
+            running.key(),
+            &format!("connected-{n}-{}", WorkerId::generate(&SystemClock)),
+            1,
+        )
+        .await?;
         sockets.push(worker::connect(&machine, 1).await?);
     }
     tokio::time::sleep(Duration::from_secs(1)).await;

@@ -111,7 +111,15 @@ impl Running {
         let key_file = folder.join("worker.key");
         std::fs::write(&key_file, &self.key)?;
         let child = Command::new(binary)
-            .args(["worker", "run", "--name", "idle", "--coordinator", &self.coordinator.address().to_string(), "--key-file"])
+            .args([
+                "worker",
+                "run",
+                "--name",
+                "idle",
+                "--coordinator",
+                &self.coordinator.address().to_string(),
+                "--key-file",
+            ])
             .arg(&key_file)
             .env("GARAGESWARM_DATA_DIR", folder.join("machine"))
             .env("GARAGESWARM_CONFIG_DIR", folder.join("config"))

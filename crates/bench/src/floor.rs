@@ -25,10 +25,7 @@ pub(crate) async fn measure(folder: &Path) -> Result<Floor> {
     let path = folder.join("floor");
     let mut disk = tokio::task::spawn_blocking(move || fsyncs(&path)).await??;
     let mut echo = echoes().await?;
-    Ok(Floor {
-        p50: disk.percentile(50) + echo.percentile(50),
-        p99: disk.percentile(99) + echo.percentile(99),
-    })
+    Ok(Floor { p50: disk.percentile(50) + echo.percentile(50), p99: disk.percentile(99) + echo.percentile(99) })
 }
 
 /// A page appended and synced, as a commit to a write-ahead log does.

@@ -7,9 +7,9 @@ use swarm_proto::tasks::CreateTask;
 use tokio::sync::mpsc;
 
 use crate::coordinator::Running;
+use crate::floor;
 use crate::sample::{Row, Samples, millis};
 use crate::worker::{self, Heard};
-use crate::floor;
 
 const WARM_UP: usize = 50;
 const ROUNDS: usize = 500;

@@ -35,7 +35,11 @@ pub(crate) async fn measure(database: Option<&str>, load: Load) -> Result<Vec<Ro
     drop(listen);
     working.await??;
     let rate = load.tasks as f64 / span.as_secs_f64();
-    let (store, least, aim) = if database.is_some() { ("PostgreSQL", 20_000, "20,000 aimed for") } else { ("SQLite", 20_000, "20,000 at least, 38,000 aimed for") };
+    let (store, least, aim) = if database.is_some() {
+        ("PostgreSQL", 20_000, "20,000 aimed for")
+    } else {
+        ("SQLite", 20_000, "20,000 at least, 38,000 aimed for")
+    };
     Ok(vec![Row {
         name: format!("{} tasks through, {store}, batches of {}", load.tasks, load.batch),
         value: format!("{rate:.0} tasks/s"),

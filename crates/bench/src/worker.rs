@@ -16,7 +16,13 @@ use tokio::sync::mpsc;
 
 /// What the workers of the benchmark say they can do.
 pub(crate) fn capabilities(slots: u32) -> Result<Capabilities> {
-    let tool = ToolInfo { name: ToolName::DEMO.parse()?, version: None, health: ToolHealth::Ready, models: Vec::new(), max_concurrent: None };
+    let tool = ToolInfo {
+        name: ToolName::DEMO.parse()?,
+        version: None,
+        health: ToolHealth::Ready,
+        models: Vec::new(),
+        max_concurrent: None,
+    };
     Ok(Capabilities {
         slots,
         tools: vec![tool],
@@ -31,7 +37,11 @@ pub(crate) fn capabilities(slots: u32) -> Result<Capabilities> {
 
 /// Enrols a worker.
 pub(crate) async fn enrol(coordinator: &Coordinator, key: &str, name: &str, slots: u32) -> Result<WorkerClient> {
-    let register = RegisterWorker { machine_id: name.to_owned(), machine_name: name.to_owned(), capabilities: capabilities(slots)? };
+    let register = RegisterWorker {
+        machine_id: name.to_owned(),
+        machine_name: name.to_owned(),
+        capabilities: capabilities(slots)?,
+    };
     Ok(coordinator.enrol(key, &register).await?.0)
 }
 
@@ -87,7 +97,9 @@ pub(crate) async fn work(socket: WorkerSocket, heard: mpsc::Sender<Heard>) -> Re
                 sender.send(&done(&tasks)).await?;
                 heard.send(Heard::Assigned { at }).await?;
             }
-            ToWorker::Ack(reply) if !reply.results.is_empty() => heard.send(Heard::Stored { n: reply.results.len() }).await?,
+            ToWorker::Ack(reply) if !reply.results.is_empty() => {
+                heard.send(Heard::Stored { n: reply.results.len() }).await?
+            }
             _ => {}
         }
     }

@@ -20,8 +20,8 @@ use swarm_model::change::{Changes, EventKind, EventRecord, LiveTask, TaskHead, T
 use swarm_model::task::{Lease, Limits, Priority, TaskSpec};
 use swarm_model::worker::AttemptRef;
 use swarm_model::{
-    EventId, FailureClass, RunId, TaskEvent, TaskId, TaskNumber, TaskState, TaskStatus, Timestamp, ToolName, UserId, WorkerId,
-    WorkflowId,
+    EventId, FailureClass, RunId, TaskEvent, TaskId, TaskNumber, TaskState, TaskStatus, Timestamp, ToolName, UserId,
+    WorkerId, WorkflowId,
 };
 
 use crate::fairness::{CLAIM_COST, Faded, USER_HALF_LIFE};
@@ -284,7 +284,13 @@ impl Board {
     }
 
     /// Changes a queued task that has `version`.
-    pub fn edit(&mut self, number: TaskNumber, version: i64, edit: TaskEdit, now: Timestamp) -> Result<(), CommandError> {
+    pub fn edit(
+        &mut self,
+        number: TaskNumber,
+        version: i64,
+        edit: TaskEdit,
+        now: Timestamp,
+    ) -> Result<(), CommandError> {
         let entry = self.tasks.get(&number).ok_or(CommandError::NotLive)?;
         if !matches!(entry.state, TaskState::Queued { .. }) {
             return Err(CommandError::NotIn(entry.state.status()));
@@ -407,7 +413,8 @@ impl Board {
         }
         let number = class.first()?;
         let familiar = self.familiar.get(&user).map_or(&[][..], Vec::as_slice);
-        let (worker, tool) = self.fleet.best(&class.key, &class.fitting, |worker| familiar.contains(&worker), familiar)?;
+        let (worker, tool) =
+            self.fleet.best(&class.key, &class.fitting, |worker| familiar.contains(&worker), familiar)?;
         Some((number, worker, tool))
     }
 
@@ -544,7 +551,9 @@ impl Board {
             TaskState::Running { cancel_requested_at, .. } => row.cancel_requested_at = cancel_requested_at,
             TaskState::Waiting { reason, until } => (row.wait_reason, row.wait_until) = (Some(reason), until),
             TaskState::Failed(class) => row.failure_class = Some(class),
-            TaskState::Completed => (row.failure_class, row.error, row.progress) = (None, None, row.progress.map(|_| 100)),
+            TaskState::Completed => {
+                (row.failure_class, row.error, row.progress) = (None, None, row.progress.map(|_| 100))
+            }
             TaskState::Assigned { .. } | TaskState::Cancelled => {}
         }
         if row.status.is_terminal() {
@@ -583,9 +592,13 @@ fn state_of(row: &TaskRow) -> TaskState {
     let lease = row.worker_id.map(|worker_id| Lease { worker_id, attempt: row.attempt });
     match (row.status, lease) {
         (TaskStatus::Assigned, Some(lease)) => TaskState::Assigned { lease },
-        (TaskStatus::Running, Some(lease)) => TaskState::Running { lease, cancel_requested_at: row.cancel_requested_at },
+        (TaskStatus::Running, Some(lease)) => {
+            TaskState::Running { lease, cancel_requested_at: row.cancel_requested_at }
+        }
         // A row that says it is held by nobody can be given out again without harm.
-        (TaskStatus::Queued | TaskStatus::Assigned | TaskStatus::Running, _) => TaskState::Queued { ready_at: row.ready_at },
+        (TaskStatus::Queued | TaskStatus::Assigned | TaskStatus::Running, _) => {
+            TaskState::Queued { ready_at: row.ready_at }
+        }
         (TaskStatus::Waiting, _) => TaskState::Waiting {
             reason: row.wait_reason.unwrap_or(swarm_model::task::WaitReason::Quota),
             until: row.wait_until,

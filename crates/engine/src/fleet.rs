@@ -131,7 +131,8 @@ impl Member {
 
     /// Whether one more run of `tool` is within the tool's own limit.
     fn has_room_for(&self, tool: &ToolName) -> bool {
-        let limit = self.profile.capabilities.tools.iter().find(|info| info.name == *tool).and_then(|info| info.max_concurrent);
+        let limit =
+            self.profile.capabilities.tools.iter().find(|info| info.name == *tool).and_then(|info| info.max_concurrent);
         limit.is_none_or(|limit| self.by_tool.get(tool).copied().unwrap_or(0) < limit)
     }
 
@@ -324,7 +325,14 @@ impl Fleet {
     }
 
     /// A worker no longer has a task, which took `span` of its slot.
-    pub(crate) fn give_back(&mut self, worker: WorkerId, number: TaskNumber, tool: &ToolName, span: std::time::Duration, now: Timestamp) {
+    pub(crate) fn give_back(
+        &mut self,
+        worker: WorkerId,
+        number: TaskNumber,
+        tool: &ToolName,
+        span: std::time::Duration,
+        now: Timestamp,
+    ) {
         self.change(worker, now, |member| {
             if member.tasks.remove(&number)
                 && let Some(count) = member.by_tool.get_mut(tool)
@@ -413,11 +421,14 @@ impl Fleet {
             // The freest that may take it, and those that know this person: nobody else can win.
             let freest = match key.queue {
                 Queue::Worker { worker_id } => self.place_in(worker_id, *group_id).map(|place| (place, worker_id)),
-                Queue::User | Queue::Global => {
-                    group.free.iter().find(|(_, worker)| takes(*worker)).map(|(Reverse(place), worker)| (*place, *worker))
-                }
+                Queue::User | Queue::Global => group
+                    .free
+                    .iter()
+                    .find(|(_, worker)| takes(*worker))
+                    .map(|(Reverse(place), worker)| (*place, *worker)),
             };
-            let known = familiar_workers.iter().filter_map(|worker| Some((self.place_in(*worker, *group_id)?, *worker)));
+            let known =
+                familiar_workers.iter().filter_map(|worker| Some((self.place_in(*worker, *group_id)?, *worker)));
             for (place, worker) in freest.into_iter().chain(known) {
                 if !takes(worker) {
                     continue;
@@ -448,7 +459,9 @@ impl Fleet {
         let mut reasons = Vec::new();
         if !member.profile.admits(key.user, key.queue) {
             reasons.push(match key.queue {
-                Queue::Worker { worker_id } if worker_id != member.profile.worker_id => "the task is for another machine".to_owned(),
+                Queue::Worker { worker_id } if worker_id != member.profile.worker_id => {
+                    "the task is for another machine".to_owned()
+                }
                 Queue::Global => "the machine is not shared with everyone".to_owned(),
                 Queue::Worker { .. } | Queue::User => "this person may not send tasks to the machine".to_owned(),
             });

@@ -11,7 +11,8 @@ mod queue;
 mod score;
 
 pub use board::{
-    Board, CandidateReport, CommandError, Counters, Effect, Joined, NewTask, PlacementReport, Staleness, TaskEdit, Verdict,
+    Board, CandidateReport, CommandError, Counters, Effect, Joined, NewTask, PlacementReport, Staleness, TaskEdit,
+    Verdict,
 };
 pub use fleet::{WorkerProfile, WorkerView};
 pub use score::Score;

@@ -207,7 +207,8 @@ impl ReadyQueue {
     pub(crate) fn ahead(&self, user: UserId, key: &ClassKey, priority: Priority, number: TaskNumber) -> u64 {
         let place = (key.rank(), (Reverse(priority), number));
         let classes = self.active.get(&user).into_iter().flatten().filter_map(|id| self.class(*id));
-        let before = |class: &Class| class.ready.iter().filter(|task| (class.key.rank(), **task) < place).count() as u64;
+        let before =
+            |class: &Class| class.ready.iter().filter(|task| (class.key.rank(), **task) < place).count() as u64;
         classes.map(before).sum()
     }
 }

@@ -61,7 +61,8 @@ fn model_fraction(wish: Option<&str>, tool: &ToolInfo) -> Option<f64> {
 /// [`ToolName::PROMPT_PREFERENCE`] that fits is taken, and each place further down costs a sixteenth.
 pub(crate) fn choose_tool(wish: Option<&ToolName>, model: Option<&str>, tools: &[ToolInfo]) -> Option<ToolChoice> {
     let ready = |name: &str| tools.iter().find(|tool| tool.health.is_ready() && tool.name.as_str() == name);
-    let choice = |tool: &ToolInfo, fraction: f64| ToolChoice { tool: tool.name.clone(), points: thousandths(MATCH, fraction) };
+    let choice =
+        |tool: &ToolInfo, fraction: f64| ToolChoice { tool: tool.name.clone(), points: thousandths(MATCH, fraction) };
     if let Some(wish) = wish {
         let tool = ready(wish.as_str())?;
         return model_fraction(model, tool).map(|fraction| choice(tool, fraction));

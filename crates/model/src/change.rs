@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::log::LogLine;
 use crate::task::{Outcome, RunRecord, TaskSpec, WaitReason};
-use crate::{EventId, FailureClass, RunId, TaskId, TaskNumber, TaskStatus, Timestamp, ToolName, UserId, WorkerId, WorkflowId};
+use crate::{
+    EventId, FailureClass, RunId, TaskId, TaskNumber, TaskStatus, Timestamp, ToolName, UserId, WorkerId, WorkflowId,
+};
 
 /// What never changes about a task, but for the spec, which PUT may change while it is queued.
 #[derive(Debug, Clone, PartialEq)]

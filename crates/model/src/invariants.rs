@@ -37,10 +37,15 @@ pub struct AuditedTask {
 pub fn check_tasks(tasks: &[AuditedTask]) -> Vec<Violation> {
     let mut violations = Vec::new();
     for task in tasks {
-        let mut broken = |id, detail: String| violations.push(Violation { id, detail: format!("task {}: {detail}", task.number) });
+        let mut broken =
+            |id, detail: String| violations.push(Violation { id, detail: format!("task {}: {detail}", task.number) });
         let row = &task.row;
 
-        let open = task.attempts.iter().filter(|status| matches!(status, AttemptStatus::Assigned | AttemptStatus::Running)).count();
+        let open = task
+            .attempts
+            .iter()
+            .filter(|status| matches!(status, AttemptStatus::Assigned | AttemptStatus::Running))
+            .count();
         let may_be_open = usize::from(matches!(row.status, TaskStatus::Assigned | TaskStatus::Running));
         if open != may_be_open {
             broken("T1", format!("{open} open attempts while {}", row.status));

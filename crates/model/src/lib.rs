@@ -19,7 +19,10 @@ pub mod tool;
 pub mod worker;
 
 pub use failure::FailureClass;
-pub use id::{BootId, EventId, GrantId, KeyId, RunId, SessionId, TaskId, TaskNumber, TaskRef, TokenId, UserId, WorkerId, WorkflowId};
+pub use id::{
+    BootId, EventId, GrantId, KeyId, RunId, SessionId, TaskId, TaskNumber, TaskRef, TokenId, UserId, WorkerId,
+    WorkflowId,
+};
 pub use task::{TaskEvent, TaskState, TaskStatus};
 pub use time::{Clock, Timestamp};
 pub use tool::ToolName;

@@ -170,7 +170,9 @@ pub fn allows(operation: Operation, asker: Asker, relation: Relation) -> bool {
         O::ChangeTask => (person && own) || admin,
 
         O::TargetWorker => person && matches!(relation, R::OnWorker(Operator | Owner) | R::SharedWorker),
-        O::ReadWorker => admin || (person && matches!(relation, R::OnWorker(_) | R::SharedWorker)) || (asker == Asker::Worker && own),
+        O::ReadWorker => {
+            admin || (person && matches!(relation, R::OnWorker(_) | R::SharedWorker)) || (asker == Asker::Worker && own)
+        }
         O::SteerWorker => admin || (person && matches!(relation, R::OnWorker(Operator | Owner))),
         O::ManageWorker => admin || (person && relation == R::OnWorker(Owner)),
         O::ActAsWorker => asker == Asker::Worker && own,

@@ -233,15 +233,8 @@ pub enum TaskStatus {
 
 impl TaskStatus {
     /// Every status.
-    pub const ALL: [Self; 7] = [
-        Self::Queued,
-        Self::Assigned,
-        Self::Running,
-        Self::Waiting,
-        Self::Completed,
-        Self::Failed,
-        Self::Cancelled,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Queued, Self::Assigned, Self::Running, Self::Waiting, Self::Completed, Self::Failed, Self::Cancelled];
 
     /// The name on the wire and in the store.
     pub fn as_str(self) -> &'static str {
@@ -496,7 +489,12 @@ impl TaskState {
             )
             | (
                 Self::Assigned { .. },
-                E::Assign(_) | E::Park { .. } | E::Wake { .. } | E::Complete { .. } | E::QueueTimeout | E::ConfirmCancel { .. },
+                E::Assign(_)
+                | E::Park { .. }
+                | E::Wake { .. }
+                | E::Complete { .. }
+                | E::QueueTimeout
+                | E::ConfirmCancel { .. },
             )
             | (
                 Self::Running { .. },

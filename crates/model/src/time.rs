@@ -98,8 +98,8 @@ impl<'de> Deserialize<'de> for Timestamp {
 
 #[cfg(feature = "openapi")]
 mod openapi {
-    use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
     use utoipa::openapi::RefOr;
+    use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 
     impl utoipa::PartialSchema for super::Timestamp {
         fn schema() -> RefOr<Schema> {

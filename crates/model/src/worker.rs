@@ -28,8 +28,7 @@ pub enum WorkerStatus {
 
 impl WorkerStatus {
     /// Every status, for filters and documents.
-    pub const ALL: [Self; 6] =
-        [Self::Online, Self::Busy, Self::Paused, Self::Draining, Self::Suspended, Self::Offline];
+    pub const ALL: [Self; 6] = [Self::Online, Self::Busy, Self::Paused, Self::Draining, Self::Suspended, Self::Offline];
 
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {

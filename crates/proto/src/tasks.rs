@@ -1,12 +1,14 @@
 //! Tasks, their attempts, logs, artifacts and placement.
 
-
-
 use serde::{Deserialize, Serialize};
 use swarm_model::change::AttemptStatus;
 use swarm_model::log::LogEntry;
-use swarm_model::task::{Limits, OnLoss, Priority, Queue, Requirements, RetryPolicy, RunRecord, TaskInput, TaskResult, WaitReason};
-use swarm_model::{FailureClass, RunId, TaskId, TaskNumber, TaskStatus, Timestamp, ToolName, UserId, WorkerId, WorkflowId};
+use swarm_model::task::{
+    Limits, OnLoss, Priority, Queue, Requirements, RetryPolicy, RunRecord, TaskInput, TaskResult, WaitReason,
+};
+use swarm_model::{
+    FailureClass, RunId, TaskId, TaskNumber, TaskStatus, Timestamp, ToolName, UserId, WorkerId, WorkflowId,
+};
 
 /// A task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -334,4 +336,3 @@ pub struct Score {
     /// The sum.
     pub total: f32,
 }
-

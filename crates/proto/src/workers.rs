@@ -127,4 +127,3 @@ pub struct PulledTask {
     /// The task, or nothing yet.
     pub task: Option<Assignment>,
 }
-

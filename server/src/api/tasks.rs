@@ -12,8 +12,8 @@ mod log;
 mod placement;
 mod wire;
 
-use swarm_model::rights::Operation;
 use swarm_model::TaskRef;
+use swarm_model::rights::Operation;
 use swarm_store::task::StoredTask;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -41,7 +41,12 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 }
 
 /// The task that a path names, if the asker may do `operation` with it.
-pub(crate) async fn load(state: &AppState, identity: &Identity, operation: Operation, named: &str) -> Result<StoredTask, ApiError> {
+pub(crate) async fn load(
+    state: &AppState,
+    identity: &Identity,
+    operation: Operation,
+    named: &str,
+) -> Result<StoredTask, ApiError> {
     // A stranger learns nothing, not even whether the name is well-formed.
     identity.person()?;
     let absent = || ApiError::not_found("task");

@@ -33,24 +33,88 @@ pub(super) enum ReportTo {
 
 #[derive(Debug)]
 pub(super) enum Command {
-    Submit { tasks: Vec<NewTask>, reply: Reply<Vec<SubmittedTask>> },
-    Edit { number: TaskNumber, version: i64, edit: TaskEdit, reply: Reply<()> },
-    Cancel { number: TaskNumber, reply: Reply<TaskStatus> },
-    Placement { number: TaskNumber, visible: Vec<WorkerId>, reply: Reply<Option<PlacementReport>> },
-    Join { profile: Box<WorkerProfile>, session: SessionId, named: Vec<AttemptRef>, outbox: Option<mpsc::Sender<ToWorker>>, reply: Reply<JoinReply> },
-    Leave { worker: WorkerId, session: SessionId },
-    Disconnect { worker: WorkerId },
-    Heartbeat { worker: WorkerId, load: Load, running: Vec<AttemptRef>, reply: Option<Reply<HeartbeatReport>> },
-    Report { worker: WorkerId, report: Report, to: ReportTo },
-    Pull { worker: WorkerId, reply: Reply<oneshot::Receiver<Assignment>> },
-    EndPull { worker: WorkerId },
-    Capabilities { worker: WorkerId, capabilities: Box<Capabilities> },
-    Pause { worker: WorkerId, by_owner: bool, paused: bool, reply: Reply<()> },
-    Drain { worker: WorkerId, draining: bool, reply: Reply<()> },
-    Remove { worker: WorkerId, reply: Reply<()> },
-    Holds { worker: WorkerId, attempt: AttemptRef, reply: Reply<Option<TaskNumber>> },
-    PauseAll { paused: bool, reply: Reply<()> },
-    Tick { reply: Reply<()> },
+    Submit {
+        tasks: Vec<NewTask>,
+        reply: Reply<Vec<SubmittedTask>>,
+    },
+    Edit {
+        number: TaskNumber,
+        version: i64,
+        edit: TaskEdit,
+        reply: Reply<()>,
+    },
+    Cancel {
+        number: TaskNumber,
+        reply: Reply<TaskStatus>,
+    },
+    Placement {
+        number: TaskNumber,
+        visible: Vec<WorkerId>,
+        reply: Reply<Option<PlacementReport>>,
+    },
+    Join {
+        profile: Box<WorkerProfile>,
+        session: SessionId,
+        named: Vec<AttemptRef>,
+        outbox: Option<mpsc::Sender<ToWorker>>,
+        reply: Reply<JoinReply>,
+    },
+    Leave {
+        worker: WorkerId,
+        session: SessionId,
+    },
+    Disconnect {
+        worker: WorkerId,
+    },
+    Heartbeat {
+        worker: WorkerId,
+        load: Load,
+        running: Vec<AttemptRef>,
+        reply: Option<Reply<HeartbeatReport>>,
+    },
+    Report {
+        worker: WorkerId,
+        report: Report,
+        to: ReportTo,
+    },
+    Pull {
+        worker: WorkerId,
+        reply: Reply<oneshot::Receiver<Assignment>>,
+    },
+    EndPull {
+        worker: WorkerId,
+    },
+    Capabilities {
+        worker: WorkerId,
+        capabilities: Box<Capabilities>,
+    },
+    Pause {
+        worker: WorkerId,
+        by_owner: bool,
+        paused: bool,
+        reply: Reply<()>,
+    },
+    Drain {
+        worker: WorkerId,
+        draining: bool,
+        reply: Reply<()>,
+    },
+    Remove {
+        worker: WorkerId,
+        reply: Reply<()>,
+    },
+    Holds {
+        worker: WorkerId,
+        attempt: AttemptRef,
+        reply: Reply<Option<TaskNumber>>,
+    },
+    PauseAll {
+        paused: bool,
+        reply: Reply<()>,
+    },
+    Tick {
+        reply: Reply<()>,
+    },
 }
 
 impl Command {

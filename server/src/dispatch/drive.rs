@@ -223,7 +223,12 @@ impl Drive {
         }
         let ends = |status: TaskStatus| status.is_terminal();
         for update in changes.updates.iter().filter(|update| ends(update.row.status)) {
-            let owner = changes.events.iter().rev().find(|event| event.number == Some(update.number)).and_then(|event| event.user_id);
+            let owner = changes
+                .events
+                .iter()
+                .rev()
+                .find(|event| event.number == Some(update.number))
+                .and_then(|event| event.user_id);
             if let Some(count) = owner.and_then(|owner| self.waiting.get_mut(&owner)) {
                 *count = count.saturating_sub(1);
             }
@@ -326,7 +331,11 @@ impl Drive {
     }
 
     /// Answers after the commit; with the commit's failure if it fails.
-    fn answer<T: Send + 'static>(&mut self, reply: oneshot::Sender<Result<T, DispatchError>>, outcome: Result<T, DispatchError>) {
+    fn answer<T: Send + 'static>(
+        &mut self,
+        reply: oneshot::Sender<Result<T, DispatchError>>,
+        outcome: Result<T, DispatchError>,
+    ) {
         self.after.push(Box::new(move |committed| {
             let answer = match committed {
                 Ok(_) => outcome,
@@ -465,7 +474,12 @@ impl Drive {
         reply
     }
 
-    fn pull(&mut self, worker: WorkerId, reply: oneshot::Sender<Result<oneshot::Receiver<Assignment>, DispatchError>>, now: Timestamp) {
+    fn pull(
+        &mut self,
+        worker: WorkerId,
+        reply: oneshot::Sender<Result<oneshot::Receiver<Assignment>, DispatchError>>,
+        now: Timestamp,
+    ) {
         let (task, answer) = oneshot::channel();
         self.board.alive(worker, now);
         if let Some(again) = self.board.unanswered(worker).and_then(assignment) {
@@ -495,7 +509,10 @@ impl Told<'_> {
 }
 
 /// Tasks that were submitted before under the keys of this batch.
-async fn known_keys(store: &dyn TaskStore, commands: &[Command]) -> Result<HashMap<(UserId, String), SubmittedTask>, StoreError> {
+async fn known_keys(
+    store: &dyn TaskStore,
+    commands: &[Command],
+) -> Result<HashMap<(UserId, String), SubmittedTask>, StoreError> {
     let submitted = commands.iter().filter_map(|command| match command {
         Command::Submit { tasks, .. } => Some(tasks),
         _ => None,

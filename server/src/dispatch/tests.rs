@@ -138,7 +138,13 @@ impl World {
     }
 
     fn profile(&self, worker_id: WorkerId) -> WorkerProfile {
-        let tool = ToolInfo { name: "demo".parse().unwrap(), version: None, health: ToolHealth::Ready, models: Vec::new(), max_concurrent: None };
+        let tool = ToolInfo {
+            name: "demo".parse().unwrap(),
+            version: None,
+            health: ToolHealth::Ready,
+            models: Vec::new(),
+            max_concurrent: None,
+        };
         let capabilities = Capabilities {
             slots: 2,
             tools: vec![tool],

@@ -7,18 +7,18 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::State;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use futures_util::stream::SplitSink;
 use futures_util::{SinkExt, StreamExt};
 use swarm_model::change::EventRecord;
 use swarm_model::rights::{Operation, Relation};
 use swarm_model::{EventId, TaskId, TaskNumber, TaskRef, UserId, WorkerId};
+use swarm_proto::ErrorCode;
 use swarm_proto::client::{FromViewer, ToViewer};
 use swarm_proto::tasks::Task;
 use swarm_proto::workers::Worker;
-use swarm_proto::ErrorCode;
 use swarm_store::task::EventScope;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -184,14 +184,19 @@ impl Viewer {
         let stores = self.state.stores.clone();
         let all = self.identity.allows(Operation::ReadWorker, Relation::None);
         let visible = stores.workers.workers_for(self.user, all).await.map_err(|_| Closed)?;
-        let scope = EventScope::Of { user: self.user, workers: visible.iter().map(|view| view.worker.worker_id).collect() };
+        let scope =
+            EventScope::Of { user: self.user, workers: visible.iter().map(|view| view.worker.worker_id).collect() };
         loop {
             let events = stores.tasks.events_after(cursor, &scope, PAGE).await.map_err(|_| Closed)?;
             let Some(last) = events.last().map(|event| event.id) else { break };
             let details = self.details(&events).await?;
             for event in events {
-                let task = event.number.and_then(|number| details.tasks.get(&number)).map(|task| Box::new(task.clone()));
-                let worker = event.worker_id.and_then(|worker| details.workers.get(&worker)).map(|worker| Box::new(worker.clone()));
+                let task =
+                    event.number.and_then(|number| details.tasks.get(&number)).map(|task| Box::new(task.clone()));
+                let worker = event
+                    .worker_id
+                    .and_then(|worker| details.workers.get(&worker))
+                    .map(|worker| Box::new(worker.clone()));
                 self.send(&ToViewer::Event { event, task, worker }).await?;
             }
             cursor = last;
@@ -203,16 +208,20 @@ impl Viewer {
     /// The things that these events are about, as they are now.
     async fn details(&self, events: &[EventRecord]) -> Result<Details, Closed> {
         let mut details = Details::default();
-        let numbers: BTreeSet<_> = events.iter().filter(|event| event.user_id == Some(self.user)).filter_map(|event| event.number).collect();
+        let numbers: BTreeSet<_> =
+            events.iter().filter(|event| event.user_id == Some(self.user)).filter_map(|event| event.number).collect();
         if numbers.len() <= MAX_DETAILS {
             for number in numbers {
                 let task = self.state.stores.tasks.task(TaskRef::Number(number)).await.map_err(|_| Closed)?;
                 details.tasks.extend(task.map(|task| (number, tasks::task_of(task))));
             }
         }
-        let named: BTreeSet<_> = events.iter().filter(|event| event.number.is_none()).filter_map(|event| event.worker_id).collect();
+        let named: BTreeSet<_> =
+            events.iter().filter(|event| event.number.is_none()).filter_map(|event| event.worker_id).collect();
         for worker in named {
-            if let Ok((record, relation)) = workers::load(&self.state, &self.identity, Operation::ReadWorker, worker).await {
+            if let Ok((record, relation)) =
+                workers::load(&self.state, &self.identity, Operation::ReadWorker, worker).await
+            {
                 let role = match relation {
                     Relation::OnWorker(role) => Some(role),
                     Relation::None | Relation::Own | Relation::SharedWorker => None,

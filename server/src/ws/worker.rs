@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::State;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::Response;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
@@ -91,7 +91,8 @@ async fn welcome(
     outbox: mpsc::Sender<ToWorker>,
 ) -> Result<ToWorker, ApiError> {
     let worker_id = record.worker_id;
-    let seen = Seen { worker_id, at: state.clock.now(), load: record.load, capabilities: Some(hello.capabilities.clone()) };
+    let seen =
+        Seen { worker_id, at: state.clock.now(), load: record.load, capabilities: Some(hello.capabilities.clone()) };
     state.stores.workers.save_seen(&[seen]).await?;
     let profile = profile_of(state, record, Some(hello.capabilities), hello.paused_by_owner, true).await?;
     let reply = state.dispatcher.join(profile, session, hello.attempts, Some(outbox)).await?;

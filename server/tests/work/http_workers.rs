@@ -61,7 +61,10 @@ async fn two_workers_that_race_share_the_tasks_and_double_none() -> Result<()> {
             worker.heartbeat(&heartbeat(&[])).await?;
             let mut mine = Vec::new();
             while let Some(task) = pull(&worker).await? {
-                let report = swarm_proto::worker::Report { accepted: vec![task.attempt_ref()], ..done(task.attempt_ref(), "ok") };
+                let report = swarm_proto::worker::Report {
+                    accepted: vec![task.attempt_ref()],
+                    ..done(task.attempt_ref(), "ok")
+                };
                 worker.report(&report).await?;
                 mine.push(task.number.0);
             }
@@ -180,7 +183,8 @@ async fn artifacts_are_kept_by_their_hash_and_only_downloaded() -> Result<()> {
     let stored = worker.upload_artifact(attempt, "out/page.html", page).await?;
     assert_eq!((stored.name.as_str(), stored.size), ("out/page.html", page.len() as u64));
     for bad in ["..%2F..%2Fetc%2Fpasswd", "a%2F..%2F..%2Fx", "C:%5Cx"] {
-        let path = format!("/api/v1/workers/{}/artifacts/{}/{}/{bad}", worker.worker_id(), attempt.task_id, attempt.attempt);
+        let path =
+            format!("/api/v1/workers/{}/artifacts/{}/{}/{bad}", worker.worker_id(), attempt.task_id, attempt.attempt);
         let answer = test.request(Method::PUT, &path).body("x").send().await;
         assert!(answer.status.is_client_error(), "{bad}: {}", answer.status);
     }
@@ -255,11 +259,21 @@ async fn the_example_script_is_a_worker() -> Result<()> {
         .spawn()?;
     let command = |argv: &[&str]| CreateTask {
         tool: "command".parse().ok(),
-        input: Some(TaskInput::Command { argv: argv.iter().map(|word| (*word).to_owned()).collect(), stdin: None, env: BTreeMap::new() }),
+        input: Some(TaskInput::Command {
+            argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+            stdin: None,
+            env: BTreeMap::new(),
+        }),
         ..CreateTask::default()
     };
     let good = ann.client.create_task(&command(&["sh", "-c", "echo one; echo two"])).await?;
-    let bad = ann.client.create_task(&CreateTask { retry: Some(swarm_model::task::RetryPolicy { max_attempts: 1, ..Default::default() }), ..command(&["sh", "-c", "exit 3"]) }).await?;
+    let bad = ann
+        .client
+        .create_task(&CreateTask {
+            retry: Some(swarm_model::task::RetryPolicy { max_attempts: 1, ..Default::default() }),
+            ..command(&["sh", "-c", "exit 3"])
+        })
+        .await?;
     let ended = |number| {
         let client = ann.client.clone();
         async move { client.task(TaskRef::Number(number)).await.ok().filter(|task| task.status.is_terminal()) }

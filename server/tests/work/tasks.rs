@@ -25,7 +25,8 @@ async fn a_task_is_submitted_read_listed_and_found_by_its_number() -> Result<()>
     assert_eq!((task.number.0, task.status, task.version), (1, TaskStatus::Queued, 1));
     assert_eq!(ann.task(task.task_id).await?, task);
     assert_eq!(ann.task(swarm_model::TaskRef::Number(task.number)).await?, task);
-    let by_text = ListTasks { text: Some("HELLO".to_owned()), status: Some("queued,running".to_owned()), ..ListTasks::default() };
+    let by_text =
+        ListTasks { text: Some("HELLO".to_owned()), status: Some("queued,running".to_owned()), ..ListTasks::default() };
     assert_eq!(ann.tasks(&by_text).await?.items, [task]);
     let none = ListTasks { status: Some("completed".to_owned()), ..ListTasks::default() };
     assert_eq!(ann.tasks(&none).await?.items, []);
@@ -83,7 +84,8 @@ async fn an_edit_needs_the_version_that_was_read() -> Result<()> {
     let test = TestCoordinator::builder().with_user("ann").build().await?;
     let ann = &test.user("ann").client;
     let task = ann.create_task(&prompt("first")).await?;
-    let edit = UpdateTask { version: task.version, description: Some("second".to_owned()), priority: None, limits: None };
+    let edit =
+        UpdateTask { version: task.version, description: Some("second".to_owned()), priority: None, limits: None };
     let edited = ann.update_task(task.task_id, &edit).await?;
     assert_eq!((edited.description.as_str(), edited.version), ("second", 2));
     let error = ann.update_task(task.task_id, &edit).await.unwrap_err();
@@ -134,8 +136,13 @@ async fn other_peoples_tasks_do_not_exist() -> Result<()> {
 
     let admin = test.user("admin");
     assert_eq!(code(&admin.client.task(task.task_id).await.unwrap_err()), Some(ErrorCode::NotFound));
-    let cancelled: Task = test.post(&format!("/api/v1/tasks/{}/cancel", task.task_id)).bearer(&admin.token).send().await.json();
-    assert_eq!((cancelled.status, cancelled.description.as_str()), (TaskStatus::Cancelled, ""), "ended without being read");
+    let cancelled: Task =
+        test.post(&format!("/api/v1/tasks/{}/cancel", task.task_id)).bearer(&admin.token).send().await.json();
+    assert_eq!(
+        (cancelled.status, cancelled.description.as_str()),
+        (TaskStatus::Cancelled, ""),
+        "ended without being read"
+    );
     test.finish().await
 }
 
@@ -162,7 +169,12 @@ async fn bad_input_gets_an_error_that_says_what_to_do() -> Result<()> {
 
 #[tokio::test]
 async fn so_many_tasks_may_wait_and_no_more() -> Result<()> {
-    let test = TestCoordinator::builder().with_user("ann").with_user("bob").with_config(|config| config.limits.waiting_tasks = 2).build().await?;
+    let test = TestCoordinator::builder()
+        .with_user("ann")
+        .with_user("bob")
+        .with_config(|config| config.limits.waiting_tasks = 2)
+        .build()
+        .await?;
     let ann = &test.user("ann").client;
     let first = ann.create_task(&prompt("one")).await?;
     ann.create_task(&prompt("two")).await?;

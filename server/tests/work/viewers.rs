@@ -1,8 +1,8 @@
 use anyhow::{Result, bail};
+use swarm_client::ViewerSocket;
 use swarm_model::EventId;
 use swarm_model::change::EventKind;
 use swarm_proto::client::{FromViewer, ToViewer};
-use swarm_client::ViewerSocket;
 use swarm_proto::worker::{ToCoordinator, ToWorker};
 use swarm_testkit::TestCoordinator;
 

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use swarm_model::TaskStatus;
-use swarm_proto::worker::{Hello, Report, ToCoordinator, ToWorker};
 use swarm_proto::tasks::ReadLog;
+use swarm_proto::worker::{Hello, Report, ToCoordinator, ToWorker};
 use swarm_testkit::{TestCoordinator, eventually};
 
 use crate::support::{accepted, assigned, done, hello, join, line, prompt, said};
@@ -161,7 +161,12 @@ async fn a_pause_outlives_a_reconnect_and_the_owners_is_another_one() -> Result<
     let (mut socket, welcome) = join(worker, &[]).await?;
     assert!(matches!(welcome, ToWorker::Welcome { paused: true, .. }));
     socket.send(&ToCoordinator::Pause).await?;
-    let both = || async { ann.worker(worker.worker_id()).await.ok().filter(|worker| worker.pauses.by_owner && worker.pauses.by_coordinator) };
+    let both = || async {
+        ann.worker(worker.worker_id())
+            .await
+            .ok()
+            .filter(|worker| worker.pauses.by_owner && worker.pauses.by_coordinator)
+    };
     eventually(&test.state().hub, PATIENCE, "both pauses stand", both).await;
     let left = ann.resume_worker(worker.worker_id()).await?;
     assert!(left.pauses.by_owner && !left.pauses.by_coordinator);

@@ -12,7 +12,8 @@ use std::time::Duration;
 use swarm::{Role, Swarm};
 
 /// The coordinator's points, `server/src/dispatch/drive.rs`.
-const COORDINATOR_POINTS: [&str; 5] = ["commit.before", "commit.after", "answer.before", "answer.after", "effects.after"];
+const COORDINATOR_POINTS: [&str; 5] =
+    ["commit.before", "commit.after", "answer.before", "answer.after", "effects.after"];
 
 /// Kills at random moments; `GARAGESWARM_TEST_LONG` makes it hundreds.
 fn random_kills() -> u64 {
@@ -49,7 +50,8 @@ async fn every_named_point_of_the_agent_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_at_random_moments_lose_nothing() {
-    let seed: u64 = std::env::var("GARAGESWARM_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand_seed);
+    let seed: u64 =
+        std::env::var("GARAGESWARM_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand_seed);
     println!("again with: GARAGESWARM_TEST_SEED={seed} cargo test -p garageswarm --test crash kills_at_random");
     let mut random = SmallRandom(seed);
     let mut swarm = Swarm::start().await;

@@ -58,7 +58,11 @@ impl Swarm {
         let coordinator = spawn_coordinator(folder.path(), port, None);
         let key = |kind: &str| {
             let args = ["key", "create", "--kind", kind, "--name", "crash test", "--uses", "0", "--json"];
-            let args: &[&str] = if kind == "worker" { &args } else { &["key", "create", "--kind", "api", "--name", "crash test", "--json"] };
+            let args: &[&str] = if kind == "worker" {
+                &args
+            } else {
+                &["key", "create", "--kind", "api", "--name", "crash test", "--json"]
+            };
             let output = base(folder.path(), "person").args(args).output().unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             let created: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -69,7 +73,8 @@ impl Swarm {
         let client = Coordinator::at(address).unwrap().signed_in(key("api"));
         let tag = format!("crash-{}", folder.path().file_name().unwrap().to_string_lossy().trim_start_matches('.'));
         let running = BTreeMap::from([(Role::Coordinator, coordinator)]);
-        let mut swarm = Self { folder, port, running, client, key_file, acknowledged: BTreeMap::new(), tag, submitted: 0 };
+        let mut swarm =
+            Self { folder, port, running, client, key_file, acknowledged: BTreeMap::new(), tag, submitted: 0 };
         swarm.restart(Role::Worker).await;
         swarm
     }
@@ -213,7 +218,9 @@ fn log_of(folder: &Path, name: &str) -> File {
 /// Starts the coordinator and waits until it says that it is ready; one that is to crash may never say so.
 fn spawn_coordinator(folder: &Path, port: u16, crash: Option<&str>) -> Child {
     let mut command = base(folder, "coordinator");
-    command.args(["up", "--no-worker", "--listen", &format!("127.0.0.1:{port}"), "--data-dir"]).arg(folder.join("coordinator"));
+    command
+        .args(["up", "--no-worker", "--listen", &format!("127.0.0.1:{port}"), "--data-dir"])
+        .arg(folder.join("coordinator"));
     if let Some(crash) = crash {
         command.env("GARAGESWARM_CRASH", crash);
     }

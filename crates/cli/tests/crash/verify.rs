@@ -37,7 +37,10 @@ pub(crate) async fn task(client: &Client, key: &str, id: TaskId) {
         if *attempt == completed[0].attempt {
             assert_eq!(lines, expected, "{key}: attempt {attempt} said everything once");
         } else {
-            assert!(expected.iter().map(String::as_str).take(lines.len()).eq(lines.iter().copied()), "{key}: attempt {attempt}: {lines:?}");
+            assert!(
+                expected.iter().map(String::as_str).take(lines.len()).eq(lines.iter().copied()),
+                "{key}: attempt {attempt}: {lines:?}"
+            );
         }
     }
     assert!(said.contains_key(&completed[0].attempt), "{key}: the completed attempt has a log");
@@ -78,7 +81,8 @@ pub(crate) async fn no_process_with(tag: &str, patience: Duration) {
 
 fn processes_with(tag: &str) -> Vec<String> {
     let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let command_line = |entry: std::io::Result<std::fs::DirEntry>| std::fs::read(entry.ok()?.path().join("cmdline")).ok();
+    let command_line =
+        |entry: std::io::Result<std::fs::DirEntry>| std::fs::read(entry.ok()?.path().join("cmdline")).ok();
     processes
         .filter_map(command_line)
         .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))

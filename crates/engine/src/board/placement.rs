@@ -32,7 +32,12 @@ pub struct PlacementReport {
 
 impl Board {
     /// Explains a task that has not ended. Only workers that `visible` allows are named.
-    pub fn placement(&self, number: TaskNumber, visible: impl Fn(WorkerId) -> bool, now: Timestamp) -> Option<PlacementReport> {
+    pub fn placement(
+        &self,
+        number: TaskNumber,
+        visible: impl Fn(WorkerId) -> bool,
+        now: Timestamp,
+    ) -> Option<PlacementReport> {
         let entry = self.tasks.get(&number)?;
         let user: UserId = entry.head.user_id;
         let ahead = entry.is_ready.then(|| self.ready.ahead(user, &entry.class, entry.head.spec.priority, number));

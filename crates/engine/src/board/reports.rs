@@ -27,9 +27,9 @@ impl Board {
     /// Whether somebody asked for the end of this attempt.
     pub fn is_cancel_requested(&self, worker: WorkerId, quoted: AttemptRef) -> bool {
         self.held(worker, quoted).is_ok_and(|(number, _)| {
-            self.tasks.get(&number).is_some_and(|entry| {
-                matches!(entry.state, TaskState::Running { cancel_requested_at: Some(_), .. })
-            })
+            self.tasks
+                .get(&number)
+                .is_some_and(|entry| matches!(entry.state, TaskState::Running { cancel_requested_at: Some(_), .. }))
         })
     }
 
@@ -65,7 +65,13 @@ impl Board {
     }
 
     /// The machine declines.
-    pub fn refuse(&mut self, worker: WorkerId, quoted: AttemptRef, reason: &RefusalReason, now: Timestamp) -> Result<(), Staleness> {
+    pub fn refuse(
+        &mut self,
+        worker: WorkerId,
+        quoted: AttemptRef,
+        reason: &RefusalReason,
+        now: Timestamp,
+    ) -> Result<(), Staleness> {
         let (number, lease) = self.held(worker, quoted)?;
         let class = match reason {
             RefusalReason::ToolMissing { .. } => FailureClass::ToolMissing,
@@ -128,9 +134,17 @@ impl Board {
     }
 
     /// How an attempt ended.
-    pub fn result(&mut self, worker: WorkerId, quoted: AttemptRef, outcome: Outcome, record: RunRecord, now: Timestamp) -> Verdict {
+    pub fn result(
+        &mut self,
+        worker: WorkerId,
+        quoted: AttemptRef,
+        outcome: Outcome,
+        record: RunRecord,
+        now: Timestamp,
+    ) -> Verdict {
         let Ok((number, lease)) = self.held(worker, quoted) else {
-            let late = LateResult { task_id: quoted.task_id, attempt: quoted.attempt, worker_id: worker, outcome, record };
+            let late =
+                LateResult { task_id: quoted.task_id, attempt: quoted.attempt, worker_id: worker, outcome, record };
             self.dirty.late(late);
             return Verdict::Late;
         };
@@ -165,7 +179,15 @@ impl Board {
                 // The machine's owner ended it there; nobody here asked. That is a failure of this attempt.
                 let error = "ended on the machine".to_owned();
                 self.keep_partial(number, partial);
-                self.close_attempt(number, lease, AttemptStatus::Cancelled, Some(FailureClass::Cancelled), Some(error.clone()), record, now);
+                self.close_attempt(
+                    number,
+                    lease,
+                    AttemptStatus::Cancelled,
+                    Some(FailureClass::Cancelled),
+                    Some(error.clone()),
+                    record,
+                    now,
+                );
                 self.give_up(number, lease, FailureClass::Cancelled, error, now);
             }
             Outcome::Failed { class, error, resets_at, partial } => {
@@ -252,7 +274,14 @@ impl Board {
         self.enqueue(number, now);
     }
 
-    pub(super) fn give_up(&mut self, number: TaskNumber, lease: Lease, class: FailureClass, error: String, now: Timestamp) {
+    pub(super) fn give_up(
+        &mut self,
+        number: TaskNumber,
+        lease: Lease,
+        class: FailureClass,
+        error: String,
+        now: Timestamp,
+    ) {
         if let Some(entry) = self.tasks.get_mut(&number) {
             entry.row.error = Some(error);
         }
@@ -260,7 +289,14 @@ impl Board {
         self.task_event(EventKind::TaskFailed, number, Some(class.as_str().to_owned()), now);
     }
 
-    pub(super) fn confirm_cancel(&mut self, number: TaskNumber, lease: Lease, status: AttemptStatus, record: Option<String>, now: Timestamp) {
+    pub(super) fn confirm_cancel(
+        &mut self,
+        number: TaskNumber,
+        lease: Lease,
+        status: AttemptStatus,
+        record: Option<String>,
+        now: Timestamp,
+    ) {
         self.close_attempt(number, lease, status, None, None, record, now);
         self.transition(number, TaskEvent::ConfirmCancel { attempt: lease.attempt }, now);
         self.task_event(EventKind::TaskCancelled, number, None, now);
@@ -292,11 +328,25 @@ impl Board {
         entry.row.failure_class = Some(FailureClass::Lost);
         entry.row.error = Some(why.to_owned());
         let (losses, policy, on_loss) = (entry.row.losses, entry.head.spec.retry, entry.head.spec.on_loss);
-        self.close_attempt(number, lease, AttemptStatus::Lost, Some(FailureClass::Lost), Some(why.to_owned()), None, now);
+        self.close_attempt(
+            number,
+            lease,
+            AttemptStatus::Lost,
+            Some(FailureClass::Lost),
+            Some(why.to_owned()),
+            None,
+            now,
+        );
         if on_loss == OnLoss::Fail {
             self.give_up(number, lease, FailureClass::Lost, format!("{why}; it must not be repeated"), now);
         } else if losses >= MAX_LOSSES_IN_A_ROW {
-            self.give_up(number, lease, FailureClass::Lost, format!("{why}, {losses} times in a row: the task seems to end its workers"), now);
+            self.give_up(
+                number,
+                lease,
+                FailureClass::Lost,
+                format!("{why}, {losses} times in a row: the task seems to end its workers"),
+                now,
+            );
         } else {
             self.requeue(number, lease, now + policy.backoff(losses), now);
         }

@@ -29,7 +29,13 @@ fn worker(n: u16) -> WorkerId {
 }
 
 fn tool(name: &str) -> ToolInfo {
-    ToolInfo { name: name.parse().unwrap(), version: None, health: ToolHealth::Ready, models: Vec::new(), max_concurrent: None }
+    ToolInfo {
+        name: name.parse().unwrap(),
+        version: None,
+        health: ToolHealth::Ready,
+        models: Vec::new(),
+        max_concurrent: None,
+    }
 }
 
 /// A machine of user 1 with the demo tool and one slot.
@@ -184,8 +190,10 @@ impl World {
     fn last_row(&self, number: TaskNumber) -> &swarm_model::change::TaskRow {
         let rows = self.written.iter().rev();
         rows.flat_map(|changes| {
-            let inserts = changes.inserts.iter().filter(move |insert| insert.head.number == number).map(|insert| &insert.row);
-            let updates = changes.updates.iter().filter(move |update| update.number == number).map(|update| &update.row);
+            let inserts =
+                changes.inserts.iter().filter(move |insert| insert.head.number == number).map(|insert| &insert.row);
+            let updates =
+                changes.updates.iter().filter(move |update| update.number == number).map(|update| &update.row);
             updates.chain(inserts)
         })
         .next()

@@ -51,9 +51,9 @@ impl Board {
             Timer::Ready(number) => self.enqueue(number, now),
             Timer::Wake(number) => self.wake(number, now),
             Timer::Accept(number, attempt) => {
-                let unanswered = self.tasks.get(&number).is_some_and(|entry| {
-                    matches!(entry.state, TaskState::Assigned { lease } if lease.attempt == attempt)
-                });
+                let unanswered = self.tasks.get(&number).is_some_and(
+                    |entry| matches!(entry.state, TaskState::Assigned { lease } if lease.attempt == attempt),
+                );
                 if unanswered {
                     self.lose(number, "the machine did not answer the assignment", now);
                 }
@@ -65,9 +65,10 @@ impl Board {
     }
 
     fn wake(&mut self, number: TaskNumber, now: Timestamp) {
-        let is_due = self.tasks.get(&number).is_some_and(|entry| {
-            matches!(entry.state, TaskState::Waiting { until: Some(until), .. } if until <= now)
-        });
+        let is_due = self
+            .tasks
+            .get(&number)
+            .is_some_and(|entry| matches!(entry.state, TaskState::Waiting { until: Some(until), .. } if until <= now));
         if is_due {
             self.transition(number, TaskEvent::Wake { ready_at: now }, now);
             self.task_event(EventKind::TaskQueued, number, None, now);

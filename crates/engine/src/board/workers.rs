@@ -88,8 +88,12 @@ impl Board {
 
     /// What changed on a machine may have mended why tasks avoid it.
     fn forgive(&mut self, worker: WorkerId, now: Timestamp) {
-        let avoiding: Vec<TaskNumber> =
-            self.tasks.iter().filter(|(_, entry)| entry.class.avoid.contains(&worker)).map(|(number, _)| *number).collect();
+        let avoiding: Vec<TaskNumber> = self
+            .tasks
+            .iter()
+            .filter(|(_, entry)| entry.class.avoid.contains(&worker))
+            .map(|(number, _)| *number)
+            .collect();
         for number in avoiding {
             self.dequeue(number);
             if let Some(entry) = self.tasks.get_mut(&number) {
@@ -124,7 +128,13 @@ impl Board {
     /// A worker reports that it lives and what it works on.
     ///
     /// `None` where the board does not know it: it must join first.
-    pub fn heartbeat(&mut self, worker: WorkerId, load: Load, running: &[AttemptRef], now: Timestamp) -> Option<Joined> {
+    pub fn heartbeat(
+        &mut self,
+        worker: WorkerId,
+        load: Load,
+        running: &[AttemptRef],
+        now: Timestamp,
+    ) -> Option<Joined> {
         let known = self.fleet.member(worker).is_some_and(|member| member.connected);
         if !known {
             return None;
@@ -218,7 +228,13 @@ impl Board {
     }
 
     /// Its name, its sharing or the people who may use it changed.
-    pub fn set_people(&mut self, worker: WorkerId, shared: bool, operators: BTreeSet<swarm_model::UserId>, now: Timestamp) {
+    pub fn set_people(
+        &mut self,
+        worker: WorkerId,
+        shared: bool,
+        operators: BTreeSet<swarm_model::UserId>,
+        now: Timestamp,
+    ) {
         let Some(member) = self.fleet.member(worker) else { return };
         let profile = WorkerProfile { shared, operators, ..member.profile.clone() };
         self.rejoin(profile, now);

@@ -69,7 +69,8 @@ fn disposition(name: &str) -> HeaderValue {
         if is_plain { char::from(byte).to_string() } else { format!("%{byte:02X}") }
     };
     let encoded: String = name.bytes().map(encode).collect();
-    HeaderValue::from_str(&format!("attachment; filename*=UTF-8''{encoded}")).unwrap_or(HeaderValue::from_static("attachment"))
+    HeaderValue::from_str(&format!("attachment; filename*=UTF-8''{encoded}"))
+        .unwrap_or(HeaderValue::from_static("attachment"))
 }
 
 #[cfg(test)]

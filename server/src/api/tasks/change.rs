@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use swarm_engine::{CommandError, TaskEdit};
-use swarm_model::rights::Operation;
 use swarm_model::TaskRef;
+use swarm_model::rights::Operation;
 use swarm_proto::ErrorCode;
 use swarm_proto::tasks::{Task, UpdateTask};
 
@@ -36,7 +36,11 @@ pub(super) async fn update_task(
 /// End a task. A running one ends when its worker confirms; until then `cancel_requested_at` stands.
 #[utoipa::path(post, path = "/tasks/{id}/cancel", tag = "tasks", params(("id" = String, Path, description = "Id or number")),
     responses((status = 200, body = Task)))]
-pub(super) async fn cancel_task(State(state): State<AppState>, identity: Identity, Path(id): Path<String>) -> Result<Json<Task>, ApiError> {
+pub(super) async fn cancel_task(
+    State(state): State<AppState>,
+    identity: Identity,
+    Path(id): Path<String>,
+) -> Result<Json<Task>, ApiError> {
     let task = load(&state, &identity, Operation::ChangeTask, &id).await?;
     match state.dispatcher.cancel(task.head.number).await {
         Ok(_) => {}
@@ -60,7 +64,11 @@ pub(super) async fn cancel_task(State(state): State<AppState>, identity: Identit
 /// Delete a task that has ended, with its log and its artifacts.
 #[utoipa::path(delete, path = "/tasks/{id}", tag = "tasks", params(("id" = String, Path, description = "Id or number")),
     responses((status = 204)))]
-pub(super) async fn delete_task(State(state): State<AppState>, identity: Identity, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
+pub(super) async fn delete_task(
+    State(state): State<AppState>,
+    identity: Identity,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
     let task = load(&state, &identity, Operation::ChangeTask, &id).await?;
     if !task.row.status.is_terminal() {
         let detail = format!("task {} is {}; cancel it first", task.head.number, task.row.status);

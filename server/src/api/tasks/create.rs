@@ -31,7 +31,8 @@ pub(super) async fn create_task(
     Json(wish): Json<CreateTask>,
 ) -> Result<(StatusCode, Json<Task>), ApiError> {
     let new = vec![prepare(&state, &identity, wish, traceparent(&headers), None).await?];
-    let submitted = state.dispatcher.submit(new).await?.pop().ok_or_else(|| ApiError::internal("a submitted task is missing"))?;
+    let submitted =
+        state.dispatcher.submit(new).await?.pop().ok_or_else(|| ApiError::internal("a submitted task is missing"))?;
     let status = if submitted.is_known { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, Json(super::task_to_wire(&submitted.head, &submitted.row, submitted.result))))
 }
@@ -75,7 +76,8 @@ pub(super) async fn retry_task(
     // Whoever tries it again reads it, so an admin's right to change is not enough.
     let old = load(&state, &identity, Operation::ReadTask, &id).await?;
     if !old.row.status.is_terminal() {
-        let detail = format!("task {} is {}; only a task that has ended can be tried again", old.head.number, old.row.status);
+        let detail =
+            format!("task {} is {}; only a task that has ended can be tried again", old.head.number, old.row.status);
         return Err(ApiError::new(ErrorCode::Conflict, detail));
     }
     let new = NewTask {
@@ -90,7 +92,12 @@ pub(super) async fn retry_task(
         traceparent: old.head.traceparent,
     };
     check_target(&state, &identity, new.spec.queue).await?;
-    let submitted = state.dispatcher.submit(vec![new]).await?.pop().ok_or_else(|| ApiError::internal("a submitted task is missing"))?;
+    let submitted = state
+        .dispatcher
+        .submit(vec![new])
+        .await?
+        .pop()
+        .ok_or_else(|| ApiError::internal("a submitted task is missing"))?;
     Ok((StatusCode::CREATED, Json(super::task_to_wire(&submitted.head, &submitted.row, submitted.result))))
 }
 
@@ -117,7 +124,17 @@ async fn prepare(
     let spec = spec_of(wish)?;
     check_target(state, identity, spec.queue).await?;
     let task_id = state.new_id(TaskId::new);
-    Ok(NewTask { task_id, user_id, workflow_id: None, run_id: None, node: None, spec, retry_of, idempotency_key, traceparent })
+    Ok(NewTask {
+        task_id,
+        user_id,
+        workflow_id: None,
+        run_id: None,
+        node: None,
+        spec,
+        retry_of,
+        idempotency_key,
+        traceparent,
+    })
 }
 
 /// Whether the asker may send tasks to that one machine.
@@ -128,7 +145,20 @@ async fn check_target(state: &AppState, identity: &Identity, queue: Queue) -> Re
 
 /// What was wished for, checked and completed.
 fn spec_of(wish: CreateTask) -> Result<TaskSpec, ApiError> {
-    let CreateTask { description, tool, model, input, priority, queue, worker_id, requirements, limits, retry, on_loss, .. } = wish;
+    let CreateTask {
+        description,
+        tool,
+        model,
+        input,
+        priority,
+        queue,
+        worker_id,
+        requirements,
+        limits,
+        retry,
+        on_loss,
+        ..
+    } = wish;
     let input = input.unwrap_or_default();
     let is_command = tool.as_ref().is_some_and(|tool| tool.as_str() == ToolName::COMMAND);
     let description = match &input {
@@ -213,7 +243,10 @@ mod tests {
             (serde_json::json!({}), "description is empty"),
             (serde_json::json!({"description": "  "}), "description is empty"),
             (serde_json::json!({"description": "x", "tool": "command"}), "the tool command needs input"),
-            (serde_json::json!({"tool": "demo", "input": {"kind": "command", "argv": ["ls"]}}), "goes with the tool command"),
+            (
+                serde_json::json!({"tool": "demo", "input": {"kind": "command", "argv": ["ls"]}}),
+                "goes with the tool command",
+            ),
             (serde_json::json!({"input": {"kind": "command", "argv": []}}), "input.argv is empty"),
             (serde_json::json!({"description": "x", "retry": {"max_attempts": 0}}), "max_attempts is at least 1"),
         ] {

@@ -42,7 +42,11 @@ pub(super) async fn list_tasks(
 /// One task with its result.
 #[utoipa::path(get, path = "/tasks/{id}", tag = "tasks", params(("id" = String, Path, description = "Id or number")),
     responses((status = 200, body = Task)))]
-pub(super) async fn get_task(State(state): State<AppState>, identity: Identity, Path(id): Path<String>) -> Result<Json<Task>, ApiError> {
+pub(super) async fn get_task(
+    State(state): State<AppState>,
+    identity: Identity,
+    Path(id): Path<String>,
+) -> Result<Json<Task>, ApiError> {
     let task = load(&state, &identity, Operation::ReadTask, &id).await?;
     Ok(Json(super::task_of(task)))
 }
@@ -50,7 +54,8 @@ pub(super) async fn get_task(State(state): State<AppState>, identity: Identity, 
 fn filter(query: ListTasks) -> Result<TaskFilter, ApiError> {
     let status = |name: &str| {
         let known = TaskStatus::ALL.map(TaskStatus::as_str).join(", ");
-        TaskStatus::parse(name).ok_or_else(|| ApiError::invalid(format!("no status is called \"{name}\"; there are {known}")))
+        TaskStatus::parse(name)
+            .ok_or_else(|| ApiError::invalid(format!("no status is called \"{name}\"; there are {known}")))
     };
     let statuses = query.status.as_deref().unwrap_or_default().split(',').filter(|name| !name.is_empty()).map(status);
     let tool = query.tool.map(|tool| tool.parse().map_err(|error| ApiError::invalid(format!("{error}"))));

@@ -65,7 +65,11 @@ pub(crate) async fn page(state: &AppState, number: TaskNumber, after: u64, limit
     let status = task.ok_or_else(|| ApiError::new(ErrorCode::NotFound, "the task was deleted"))?.row.status;
     let log = state.stores.tasks.log(number, after, limit).await?;
     if log.last_seq > after && log.oldest_seq > after + 1 {
-        let detail = format!("entries up to {} are no longer kept; read on with after={}", log.oldest_seq - 1, log.oldest_seq - 1);
+        let detail = format!(
+            "entries up to {} are no longer kept; read on with after={}",
+            log.oldest_seq - 1,
+            log.oldest_seq - 1
+        );
         return Err(ApiError::new(ErrorCode::Gone, detail));
     }
     let next_after = log.entries.last().map_or(after, |last| last.seq);

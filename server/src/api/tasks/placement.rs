@@ -26,7 +26,8 @@ pub(super) async fn explain_placement(
     let task = load(&state, &identity, Operation::ReadTask, &id).await?;
     let person = identity.person()?;
     let known = state.stores.workers.workers_for(person.user_id, false).await?;
-    let names: HashMap<WorkerId, String> = known.into_iter().map(|view| (view.worker.worker_id, view.worker.machine_name)).collect();
+    let names: HashMap<WorkerId, String> =
+        known.into_iter().map(|view| (view.worker.worker_id, view.worker.machine_name)).collect();
     let visible = names.keys().copied().collect();
     let report = state.dispatcher.placement(task.head.number, visible).await?;
     let Some(report) = report else {
@@ -59,8 +60,12 @@ fn summary(report: &PlacementReport, names: &HashMap<WorkerId, String>, is_pause
         TaskState::Waiting { until: Some(until), reason } => format!("Waits for {} until {until}.", reason.as_str()),
         TaskState::Waiting { until: None, reason } => format!("Waits for {}.", reason.as_str()),
         TaskState::Completed | TaskState::Failed(_) | TaskState::Cancelled => "It has ended.".to_owned(),
-        TaskState::Queued { .. } if is_paused => "The swarm is paused; nothing is handed out until it is resumed.".to_owned(),
-        TaskState::Queued { ready_at } if report.ahead.is_none() => format!("Backs off after an attempt until {ready_at}."),
+        TaskState::Queued { .. } if is_paused => {
+            "The swarm is paused; nothing is handed out until it is resumed.".to_owned()
+        }
+        TaskState::Queued { ready_at } if report.ahead.is_none() => {
+            format!("Backs off after an attempt until {ready_at}.")
+        }
         TaskState::Queued { .. } => queued(report),
     }
 }
@@ -69,9 +74,12 @@ fn queued(report: &PlacementReport) -> String {
     let fits: Vec<_> = report.candidates.iter().filter(|candidate| candidate.obstacles.is_empty()).collect();
     match (fits.first(), report.candidates.first()) {
         (Some(best), _) => format!("{} is free and takes it when its turn comes.", best.machine_name),
-        (None, None) => "No machine is connected. Start one with `garageswarm worker run`, or `garageswarm up`.".to_owned(),
+        (None, None) => {
+            "No machine is connected. Start one with `garageswarm worker run`, or `garageswarm up`.".to_owned()
+        }
         (None, Some(_)) => {
-            let busy = |candidate: &&CandidateReport| candidate.obstacles.iter().all(|reason| reason == "every slot is taken");
+            let busy =
+                |candidate: &&CandidateReport| candidate.obstacles.iter().all(|reason| reason == "every slot is taken");
             match report.candidates.iter().find(busy) {
                 Some(next) => format!("Waits for a free slot; {} fits and is busy.", next.machine_name),
                 None => "No match: no connected machine can take it. Each says why.".to_owned(),

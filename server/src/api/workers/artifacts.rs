@@ -38,7 +38,8 @@ pub(super) async fn upload_artifact(
         return Err(ApiError::invalid(format!("\"{name}\" is not a path within the working folder")));
     }
     let held = state.dispatcher.holds(id, AttemptRef { task_id, attempt }).await?;
-    let number = held.ok_or_else(|| ApiError::new(ErrorCode::StaleLease, "this worker does not hold the lease of that attempt"))?;
+    let number = held
+        .ok_or_else(|| ApiError::new(ErrorCode::StaleLease, "this worker does not hold the lease of that attempt"))?;
     let mut content = StreamReader::new(body.into_data_stream().map_err(std::io::Error::other));
     let blob = state.stores.blobs.put(&mut content, state.config.limits.artifact_bytes, None).await?;
     let artifact = Artifact { name, size: blob.size, hash: blob.hash };

@@ -26,12 +26,16 @@ pub(super) async fn register_worker(
     Json(wish): Json<RegisterWorker>,
 ) -> Result<(StatusCode, Json<RegisteredWorker>), ApiError> {
     let key = identity.worker_key()?;
-    let fits = |text: &str| !text.trim().is_empty() && text.chars().count() <= MAX_NAME && !text.chars().any(char::is_control);
+    let fits =
+        |text: &str| !text.trim().is_empty() && text.chars().count() <= MAX_NAME && !text.chars().any(char::is_control);
     if !fits(&wish.machine_id) || !fits(&wish.machine_name) {
-        return Err(ApiError::invalid(format!("machine_id and machine_name hold 1 to {MAX_NAME} printable characters")));
+        return Err(ApiError::invalid(format!(
+            "machine_id and machine_name hold 1 to {MAX_NAME} printable characters"
+        )));
     }
     let mine = state.stores.workers.workers_for(key.user_id, false).await?;
-    let known = mine.into_iter().find(|view| view.worker.machine_id == wish.machine_id && view.worker.owner == key.user_id);
+    let known =
+        mine.into_iter().find(|view| view.worker.machine_id == wish.machine_id && view.worker.owner == key.user_id);
     let worker_id = known.map_or_else(|| state.new_id(WorkerId::new), |view| view.worker.worker_id);
     let Issued { secret, hash } = issue(Purpose::Worker);
     let credential = NewToken {

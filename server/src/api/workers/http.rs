@@ -62,7 +62,8 @@ pub(super) async fn heartbeat(
 ) -> Result<Json<HeartbeatReply>, ApiError> {
     let (record, _) = load(&state, &identity, Operation::ActAsWorker, id).await?;
     if let Some(capabilities) = &beat.capabilities {
-        let seen = Seen { worker_id: id, at: state.clock.now(), load: beat.load, capabilities: Some(capabilities.clone()) };
+        let seen =
+            Seen { worker_id: id, at: state.clock.now(), load: beat.load, capabilities: Some(capabilities.clone()) };
         state.stores.workers.save_seen(&[seen]).await?;
         state.dispatcher.set_capabilities(id, capabilities.clone()).await;
     }

@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use swarm_model::rights::{Operation, Relation};
 use swarm_model::WorkerId;
+use swarm_model::rights::{Operation, Relation};
 use swarm_proto::Page;
 use swarm_proto::workers::Worker;
 
@@ -15,7 +15,10 @@ use crate::state::AppState;
 
 /// The workers that you have a role on or that are shared, by name; an admin sees all.
 #[utoipa::path(get, path = "/workers", tag = "workers", responses((status = 200, body = Page<Worker>)))]
-pub(super) async fn list_workers(State(state): State<AppState>, identity: Identity) -> Result<Json<Page<Worker>>, ApiError> {
+pub(super) async fn list_workers(
+    State(state): State<AppState>,
+    identity: Identity,
+) -> Result<Json<Page<Worker>>, ApiError> {
     let person = identity.person()?;
     let all = identity.allows(Operation::ReadWorker, Relation::None);
     let found = state.stores.workers.workers_for(person.user_id, all).await?;
@@ -89,7 +92,12 @@ pub(super) async fn remove_worker(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn set_pause(state: &AppState, identity: &Identity, id: WorkerId, paused: bool) -> Result<Json<Worker>, ApiError> {
+async fn set_pause(
+    state: &AppState,
+    identity: &Identity,
+    id: WorkerId,
+    paused: bool,
+) -> Result<Json<Worker>, ApiError> {
     load(state, identity, Operation::SteerWorker, id).await?;
     let action = if paused { "worker_paused" } else { "worker_resumed" };
     let audit = identity.audit(state, action, format!("worker:{id}"));

@@ -13,9 +13,14 @@ pub(crate) fn to_wire(record: WorkerRecord, role: Option<WorkerRole>, live: &Liv
     let stored_pauses = Pauses { by_coordinator: record.paused, by_owner: false };
     let now = live.get(record.worker_id).filter(|view| view.status != WorkerStatus::Offline);
     let (status, pauses, capabilities, running, load, last_seen) = match now {
-        Some(view) => {
-            (view.status, view.profile.pauses, view.profile.capabilities.clone(), view.running, view.load, Some(view.last_seen))
-        }
+        Some(view) => (
+            view.status,
+            view.profile.pauses,
+            view.profile.capabilities.clone(),
+            view.running,
+            view.load,
+            Some(view.last_seen),
+        ),
         None => (WorkerStatus::Offline, stored_pauses, record.capabilities, 0, record.load, record.last_seen),
     };
     Worker {

@@ -114,10 +114,11 @@ fn the_freer_machine_gets_it_and_ties_break_by_id() {
 
 #[test]
 fn work_is_spread_over_idle_machines() {
-    let mut world = World::with_workers((1..=3).map(|n| WorkerProfile {
-        capabilities: Capabilities { slots: 3, ..profile(n).capabilities },
-        ..profile(n)
-    }));
+    let mut world =
+        World::with_workers((1..=3).map(|n| WorkerProfile {
+            capabilities: Capabilities { slots: 3, ..profile(n).capabilities },
+            ..profile(n)
+        }));
     for _ in 0..3 {
         // Another person each time, so that affinity draws nobody back.
         world.submit(spec());
@@ -209,7 +210,10 @@ fn requirements_rule_machines_out() {
     for requirements in [
         swarm_model::task::Requirements { memory_mb: 64_000, ..Default::default() },
         swarm_model::task::Requirements { os: Some("macos".to_owned()), ..Default::default() },
-        swarm_model::task::Requirements { labels: BTreeMap::from([("gpu".to_owned(), "yes".to_owned())]), ..Default::default() },
+        swarm_model::task::Requirements {
+            labels: BTreeMap::from([("gpu".to_owned(), "yes".to_owned())]),
+            ..Default::default()
+        },
     ] {
         world.submit(TaskSpec { requirements, ..spec() });
     }

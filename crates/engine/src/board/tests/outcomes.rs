@@ -56,7 +56,12 @@ fn a_rate_limit_parks_until_its_reset_and_costs_no_attempt() {
     let number = world.submit(spec());
     let (by, attempt) = world.accept_last();
     let resets_at = world.now + Duration::from_secs(20);
-    let limited = Outcome::Failed { class: FailureClass::Quota, error: "spent".to_owned(), resets_at: Some(resets_at), partial: None };
+    let limited = Outcome::Failed {
+        class: FailureClass::Quota,
+        error: "spent".to_owned(),
+        resets_at: Some(resets_at),
+        partial: None,
+    };
     world.report(by, attempt, limited);
     let row = world.last_row(number);
     assert_eq!((row.status, row.wait_until, row.failures), (TaskStatus::Waiting, Some(resets_at), 0));
@@ -218,7 +223,8 @@ fn log_lines_are_numbered_for_the_task_and_counted_once() {
 fn an_edit_needs_the_version_and_a_queued_task() {
     let mut world = World::new();
     let number = world.submit(spec());
-    let edit = TaskEdit { priority: Priority::new(9), description: Some("say goodbye".to_owned()), ..TaskEdit::default() };
+    let edit =
+        TaskEdit { priority: Priority::new(9), description: Some("say goodbye".to_owned()), ..TaskEdit::default() };
     assert_eq!(world.board.edit(number, 7, edit.clone(), world.now), Err(CommandError::VersionConflict(1)));
     world.board.edit(number, 1, edit.clone(), world.now).unwrap();
     world.settle();

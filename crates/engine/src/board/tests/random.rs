@@ -121,9 +121,8 @@ fn random_profile(n: u16) -> WorkerProfile {
 /// Carries one step out; returns where the world stands.
 fn carry_out(world: &mut World, shelf: &mut Shelf, step: &Step) {
     let now = world.now;
-    let some_attempt = |world: &World, nth: usize| {
-        (!world.assigned.is_empty()).then(|| world.assigned[nth % world.assigned.len()])
-    };
+    let some_attempt =
+        |world: &World, nth: usize| (!world.assigned.is_empty()).then(|| world.assigned[nth % world.assigned.len()]);
     match *step {
         Step::Submit { user: n, priority, pinned, global } => {
             let queue = match (pinned, global) {
@@ -140,7 +139,8 @@ fn carry_out(world: &mut World, shelf: &mut Shelf, step: &Step) {
         }
         Step::Leave { worker: n } => world.board.worker_left(worker(n), now),
         Step::Heartbeat { worker: n } => {
-            let mine: Vec<_> = world.assigned.iter().filter(|(by, _)| *by == worker(n)).map(|(_, attempt)| *attempt).collect();
+            let mine: Vec<_> =
+                world.assigned.iter().filter(|(by, _)| *by == worker(n)).map(|(_, attempt)| *attempt).collect();
             world.board.heartbeat(worker(n), Load::default(), &mine, now);
         }
         Step::Accept { nth } => {
@@ -199,7 +199,8 @@ fn run_dry(world: &mut World, shelf: &mut Shelf) {
         }
         world.board.set_paused(false, world.now);
         for n in 1..=3 {
-            let named: Vec<_> = world.assigned.iter().filter(|(by, _)| *by == worker(n)).map(|(_, attempt)| *attempt).collect();
+            let named: Vec<_> =
+                world.assigned.iter().filter(|(by, _)| *by == worker(n)).map(|(_, attempt)| *attempt).collect();
             world.board.worker_joined(random_profile(n), &named, world.now);
         }
         // Person 2 has no machine of their own but the third; what they pinned elsewhere can never run.
