@@ -88,9 +88,12 @@ fn is_secret_file(key: &str) -> bool {
     key.len() > "_FILE".len() && key.to_ascii_uppercase().ends_with("_FILE")
 }
 
+/// Values by section and key.
+type Sections = BTreeMap<String, BTreeMap<String, String>>;
+
 /// The values that stand in files of their own.
-fn secret_files() -> Result<Serialized<BTreeMap<String, BTreeMap<String, String>>>, Failure> {
-    let mut sections: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+fn secret_files() -> Result<Serialized<Sections>, Failure> {
+    let mut sections = Sections::new();
     for (name, path) in std::env::vars() {
         let Some(key) = name.strip_prefix(PREFIX).filter(|key| is_secret_file(key)) else { continue };
         let Some((section, key)) = key[..key.len() - "_FILE".len()].split_once("__") else { continue };

@@ -20,6 +20,7 @@ pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) places: Places,
     pub(crate) vault: Vault,
+    clock: SystemClock,
     named: Option<Address>,
 }
 
@@ -29,12 +30,13 @@ impl Context {
             output: Output::new(global.json),
             places: Places::find()?,
             vault: Vault::new(),
+            clock: SystemClock,
             named: global.coordinator,
         })
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        SystemClock.now()
+        self.clock.now()
     }
 
     /// The coordinator that was named on the command line or in the environment.

@@ -13,6 +13,7 @@ use crate::context::{Context, token_of_environment};
 use crate::failure::{Exit, Failure};
 use crate::output::table::Facts;
 use crate::readable::{ago, plain};
+use crate::sign_ins::SignIn;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -140,7 +141,7 @@ pub(crate) async fn whoami(context: &Context) -> Result<(), Failure> {
     let me = client.me().await?;
     let kept = if token_of_environment().is_some() {
         "GARAGESWARM_TOKEN"
-    } else if context.sign_ins()?.at(client.address()).is_some_and(|sign_in| sign_in.is_in_keychain()) {
+    } else if context.sign_ins()?.at(client.address()).is_some_and(SignIn::is_in_keychain) {
         "the keychain"
     } else {
         "a file that only you may read"

@@ -54,9 +54,9 @@ pub(crate) async fn run(args: UpArgs, context: &Context) -> Result<(), Failure> 
 
     let ready = Ready { url: hosted.address.to_string(), sign_in_link, data_dir: data_dir.clone(), username };
     if context.output.is_json() {
-        context.output.json_line(&ready)?
+        context.output.json_line(&ready)?;
     } else {
-        context.output.text(&words(&ready))?
+        context.output.text(&words(&ready))?;
     }
     if args.open
         && let Err(error) = open_browser(&ready.sign_in_link)

@@ -144,7 +144,7 @@ async fn coordinator(context: &Context) -> Vec<Check> {
             checks.push(Check::note("coordinator", found, "`garageswarm key create` begins one"));
         }
         Ok(status) => {
-            checks.push(Check::ok("coordinator", format!("{address} answers, {} slots are free", status.free_slots)))
+            checks.push(Check::ok("coordinator", format!("{address} answers, {} slots are free", status.free_slots)));
         }
         Err(error) => checks.push(Check::missing("coordinator", error.to_string(), "look into its log")),
     }

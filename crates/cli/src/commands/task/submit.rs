@@ -122,8 +122,8 @@ fn read_stdin() -> Result<String, Failure> {
 
 /// A key nobody else has: with it the request may be sent again when the answer got lost.
 fn new_key() -> String {
-    let random: String = SystemEntropy.ten_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("cli-{random}")
+    let random = SystemEntropy.ten_bytes().into_iter().fold(0_u128, |number, byte| number << 8 | u128::from(byte));
+    format!("cli-{random:020x}")
 }
 
 /// Submits it. Where the answer got lost it is sent again, which the key makes safe; where nobody answers at

@@ -134,12 +134,12 @@ async fn tell(handle: AgentHandle, output: Output) -> Result<(), Failure> {
             }
             AgentEvent::Link { link: LinkStatus::Connected } => output.remark("connected again"),
             AgentEvent::Link { link: LinkStatus::Waiting { reason } } => {
-                output.remark(&format!("{reason}; trying again"))
+                output.remark(&format!("{reason}; trying again"));
             }
             AgentEvent::Link { link: LinkStatus::Connecting | LinkStatus::Stopped } | AgentEvent::Delivered { .. } => {}
             AgentEvent::Started { number, tool } => output.text(&format!("#{number} {tool} begins"))?,
             AgentEvent::Refused { number, reason } => {
-                output.text(&format!("#{number} declined: {}", reason.sentence()))?
+                output.text(&format!("#{number} declined: {}", reason.sentence()))?;
             }
             AgentEvent::Ended { number, failure: None } => output.text(&format!("#{number} has ended"))?,
             AgentEvent::Ended { number, failure: Some(class) } => output.text(&format!("#{number} failed: {class}"))?,

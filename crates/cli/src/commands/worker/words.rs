@@ -1,6 +1,7 @@
 //! Workers as people read them.
 
 use swarm_model::Timestamp;
+use swarm_model::rights::WorkerRole;
 use swarm_proto::workers::Worker;
 
 use crate::output::table::{Facts, Table, styled};
@@ -60,7 +61,7 @@ pub(super) fn show(worker: &Worker, now: Timestamp) -> String {
         )
         .fact("load", load(worker))
         .fact("agent", capabilities.agent_version.clone())
-        .maybe("your role", worker.role.map(|role| role.as_str()))
+        .maybe("your role", worker.role.map(WorkerRole::as_str))
         .fact("shared", if worker.shared { "with everyone" } else { "no" })
         .fact("seen", worker.last_heartbeat.map_or_else(|| "never".to_owned(), |at| ago(now, at)))
         .fact("joined", ago(now, worker.registered_at));
