@@ -98,7 +98,7 @@ pub(crate) async fn work(socket: WorkerSocket, heard: mpsc::Sender<Heard>) -> Re
                 heard.send(Heard::Assigned { at }).await?;
             }
             ToWorker::Ack(reply) if !reply.results.is_empty() => {
-                heard.send(Heard::Stored { n: reply.results.len() }).await?
+                heard.send(Heard::Stored { n: reply.results.len() }).await?;
             }
             _ => {}
         }

@@ -552,7 +552,7 @@ impl Board {
             TaskState::Waiting { reason, until } => (row.wait_reason, row.wait_until) = (Some(reason), until),
             TaskState::Failed(class) => row.failure_class = Some(class),
             TaskState::Completed => {
-                (row.failure_class, row.error, row.progress) = (None, None, row.progress.map(|_| 100))
+                (row.failure_class, row.error, row.progress) = (None, None, row.progress.map(|_| 100));
             }
             TaskState::Assigned { .. } | TaskState::Cancelled => {}
         }

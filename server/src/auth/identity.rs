@@ -1,13 +1,13 @@
 //! Who asks, and whether they may.
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::{FromRequestParts, MatchedPath, Query};
 use axum::http::HeaderMap;
-use axum::http::header::{AUTHORIZATION, UPGRADE};
+use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use serde::Deserialize;
 use swarm_model::rights::{Asker, InstanceRole, Operation, Relation, allows};
 use swarm_model::{KeyId, TokenId, UserId, WorkerId};
-use swarm_proto::ErrorCode;
+use swarm_proto::{API_PREFIX, ErrorCode};
 use swarm_store::AuditEntry;
 use swarm_store::token::KeyRecord;
 
@@ -213,7 +213,7 @@ impl FromRequestParts<AppState> for Identity {
         }
         let Ok(from) = ClientAddress::from_request_parts(parts, state).await;
         // A browser cannot send a header when it opens a socket: it shows a ticket, which is good for nothing else.
-        if parts.headers.contains_key(UPGRADE) {
+        if is_socket(parts) {
             let Query(query) = Query::<TicketQuery>::try_from_uri(&parts.uri)?;
             if let Some(ticket) = query.ticket {
                 return state.auth.use_ticket(&ticket, from).await;
@@ -224,6 +224,12 @@ impl FromRequestParts<AppState> for Identity {
             None => Ok(Self::new(Who::Anonymous, from, None)),
         }
     }
+}
+
+/// Whether the route is one that opens a WebSocket.
+fn is_socket(parts: &Parts) -> bool {
+    let route = parts.extensions.get::<MatchedPath>().and_then(|route| route.as_str().strip_prefix(API_PREFIX));
+    route.is_some_and(|below| below.starts_with("/ws/"))
 }
 
 #[derive(Deserialize)]

@@ -128,9 +128,12 @@ fn allowed_host(host: &str) -> Option<KnownHost> {
     Some(KnownHost { name: lower_name(&authority), port })
 }
 
-/// Name and port, and nothing that only looks like them.
+/// A name, perhaps with a port, and nothing that only looks like them: it is also written into a policy.
 fn plain_authority(text: &str) -> Option<Authority> {
-    text.parse().ok().filter(|_| !text.contains('@'))
+    let authority: Authority = text.parse().ok()?;
+    let port = text.strip_prefix(authority.host())?;
+    let is_plain = port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+    is_plain.then_some(authority)
 }
 
 /// The name in small letters, an IPv6 address without its brackets.
@@ -242,6 +245,9 @@ mod tests {
         assert!(names.knows_host("attic.lan:1"));
         assert!(names.knows_host("cellar.lan:9000"));
         assert!(!names.knows_host("cellar.lan"));
+        for odd in ["attic.lan:x", "attic.lan:", "attic.lan:1;x", "attic.lan:99999", "a@attic.lan"] {
+            assert!(!names.knows_host(odd), "{odd}");
+        }
         assert!(names.knows_origin("https://tools.example"));
         assert!(!names.knows_origin("http://tools.example"));
     }

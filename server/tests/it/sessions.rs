@@ -248,6 +248,9 @@ async fn a_ticket_is_no_token() -> Result<()> {
         coordinator.post("/api/v1/auth/ticket").bearer(&coordinator.user("ann").token).send().await.json();
     assert!(!is_in(&coordinator, &ticket.ticket).await);
     let in_address = format!("{ME}?ticket={}", ticket.ticket);
-    assert_eq!(coordinator.get(&in_address).send().await.code(), ErrorCode::Unauthenticated);
+    let as_socket = coordinator.get(&in_address).header(header::UPGRADE, "websocket");
+    for request in [coordinator.get(&in_address), as_socket] {
+        assert_eq!(request.send().await.code(), ErrorCode::Unauthenticated);
+    }
     coordinator.finish().await
 }

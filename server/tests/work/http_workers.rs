@@ -251,9 +251,11 @@ async fn the_example_script_is_a_worker() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let key = test.state().create_local_worker_key(ann.user_id).await?;
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/examples/http_worker.py");
+    let key_file = folder.path().join("worker.key");
+    std::fs::write(&key_file, key)?;
     let mut worker = std::process::Command::new("python3")
-        .args([script, &test.url()])
-        .env("GARAGESWARM_WORKER_KEY", key)
+        .args([script, &test.url(), "--name", "example", "--key-file"])
+        .arg(&key_file)
         .current_dir(folder.path())
         .stdout(Stdio::null())
         .spawn()?;

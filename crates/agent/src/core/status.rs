@@ -3,7 +3,6 @@
 use swarm_model::worker::Pauses;
 
 use super::Core;
-use crate::attempt::Attempt;
 use crate::control::{AgentEvent, AgentStatus, LinkStatus, RunningTask};
 
 impl Core {

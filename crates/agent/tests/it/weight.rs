@@ -22,7 +22,7 @@ async fn an_idle_worker_is_small_and_quiet() {
     heartbeats(&mut session, HEARTBEATS).await;
     let (span, used) = (began.elapsed(), cpu_time(pid).saturating_sub(before));
     let resident = resident_kib(pid);
-    println!("idle: {} KiB, {used:?} of the processor in {span:?} with {HEARTBEATS} heartbeats", resident);
+    println!("idle: {resident} KiB, {used:?} of the processor in {span:?} with {HEARTBEATS} heartbeats");
     assert!(resident < 20 * 1024, "{resident} KiB");
     // Fifty times as many heartbeats as a real coordinator asks for.
     assert!(used < span / 20, "{used:?} of {span:?}");

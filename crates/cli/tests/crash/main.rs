@@ -3,7 +3,11 @@
 //! Real processes of the real binary. They die by SIGKILL at random moments, and by their own hand at named
 //! points before and after each commit, acknowledgement and effect.
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test ends at the first thing that is not as it should be")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test ends at the first thing that is not as it should be"
+)]
 
 mod swarm;
 mod verify;
