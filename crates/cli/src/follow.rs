@@ -39,7 +39,7 @@ impl<'a> Follower<'a> {
     }
 
     /// Shows every entry to `seen`, in order, until the task has ended. Returns it as it is then.
-    pub(crate) async fn to_the_end(
+    pub(crate) async fn until_ended(
         mut self,
         mut seen: impl FnMut(&LogEntry) -> Result<(), Failure>,
     ) -> Result<Task, Failure> {

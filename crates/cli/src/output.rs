@@ -41,6 +41,7 @@ impl Output {
     }
 
     /// Prints text, with an end of line where it has none.
+    #[expect(clippy::unused_self, reason = "whoever prints holds an output, also where text is text either way")]
     pub(crate) fn text(self, text: &str) -> Result<(), Failure> {
         let mut stdout = anstream::stdout().lock();
         stdout.write_all(text.as_bytes())?;

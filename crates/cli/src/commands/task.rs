@@ -173,7 +173,7 @@ async fn logs(args: LogsArgs, context: &Context, client: &Client) -> Result<(), 
         follower.so_far(|entry| printer.print(entry)).await?;
         return printer.finish();
     }
-    let ended = wait::or_interrupted(&task, follower.to_the_end(|entry| printer.print(entry))).await?;
+    let ended = wait::or_interrupted(&task, follower.until_ended(|entry| printer.print(entry))).await?;
     printer.finish()?;
     context.output.remark(&words::ended(&ended));
     how(ended.status)

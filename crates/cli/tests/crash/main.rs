@@ -27,13 +27,13 @@ fn random_kills() -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_named_point_of_the_coordinator_loses_nothing() {
-    let mut swarm = Swarm::start().await;
+    let mut swarm = Swarm::start();
     for (nth, point) in COORDINATOR_POINTS.iter().enumerate() {
         // Not the first pass: something is under way on both sides of the point.
-        swarm.restart_to_crash(Role::Coordinator, point, 6 + nth as u64).await;
+        swarm.restart_to_crash(Role::Coordinator, point, 6 + nth as u64);
         swarm.submit_until_crash(Role::Coordinator).await;
         swarm.expect_hit(Role::Coordinator, point);
-        swarm.restart(Role::Coordinator).await;
+        swarm.restart(Role::Coordinator);
         swarm.drain().await;
     }
     swarm.finish().await;
@@ -41,13 +41,13 @@ async fn every_named_point_of_the_coordinator_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_named_point_of_the_agent_loses_nothing() {
-    let mut swarm = Swarm::start().await;
+    let mut swarm = Swarm::start();
     for point in swarm_agent::CRASH_POINTS {
         let nth = if point == "agent.hello.sent" { 1 } else { 3 };
-        swarm.restart_to_crash(Role::Worker, point, nth).await;
+        swarm.restart_to_crash(Role::Worker, point, nth);
         swarm.submit_until_crash(Role::Worker).await;
         swarm.expect_hit(Role::Worker, point);
-        swarm.restart(Role::Worker).await;
+        swarm.restart(Role::Worker);
         swarm.drain().await;
     }
     swarm.finish().await;
@@ -59,13 +59,13 @@ async fn kills_at_random_moments_lose_nothing() {
         std::env::var("GARAGESWARM_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand_seed);
     println!("again with: GARAGESWARM_TEST_SEED={seed} cargo test -p garageswarm --test crash kills_at_random");
     let mut random = SmallRandom(seed);
-    let mut swarm = Swarm::start().await;
+    let mut swarm = Swarm::start();
     for round in 0..random_kills() {
         swarm.submit(5).await;
         swarm.run_for(Duration::from_millis(30 + random.below(400))).await;
         let victim = if random.below(2) == 0 { Role::Coordinator } else { Role::Worker };
         swarm.kill(victim);
-        swarm.restart(victim).await;
+        swarm.restart(victim);
         if round % 8 == 7 {
             swarm.drain().await;
         }

@@ -51,7 +51,7 @@ impl Drop for Swarm {
 
 impl Swarm {
     /// A first start: the command line is signed in, the worker enrolled.
-    pub(crate) async fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let key_file = folder.path().join("worker.key");
@@ -75,7 +75,7 @@ impl Swarm {
         let running = BTreeMap::from([(Role::Coordinator, coordinator)]);
         let mut swarm =
             Self { folder, port, running, client, key_file, acknowledged: BTreeMap::new(), tag, submitted: 0 };
-        swarm.restart(Role::Worker).await;
+        swarm.restart(Role::Worker);
         swarm
     }
 
@@ -86,12 +86,12 @@ impl Swarm {
         }
     }
 
-    pub(crate) async fn restart(&mut self, role: Role) {
+    pub(crate) fn restart(&mut self, role: Role) {
         self.respawn(role, None);
     }
 
     /// Starts it anew so that it ends itself at the `nth` pass of `point`.
-    pub(crate) async fn restart_to_crash(&mut self, role: Role, point: &str, nth: u64) {
+    pub(crate) fn restart_to_crash(&mut self, role: Role, point: &str, nth: u64) {
         self.respawn(role, Some(format!("{point}@{nth}")));
     }
 

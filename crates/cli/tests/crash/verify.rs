@@ -30,7 +30,9 @@ pub(crate) async fn task(client: &Client, key: &str, id: TaskId) {
     let expected: Vec<_> = (1..=LINES).map(|n| format!("{key} line {n}")).collect();
     let mut said: BTreeMap<u32, String> = BTreeMap::new();
     for entry in log.entries.iter().filter(|entry| entry.stream == LogStream::Stdout) {
-        said.entry(entry.attempt).or_default().push_str(&format!("{}\n", entry.text.trim_end_matches('\n')));
+        let text = said.entry(entry.attempt).or_default();
+        text.push_str(entry.text.trim_end_matches('\n'));
+        text.push('\n');
     }
     for (attempt, text) in &said {
         let lines: Vec<_> = text.lines().collect();

@@ -111,16 +111,14 @@ impl Running {
 
     /// Waits until standard output holds the text.
     pub(crate) fn wait_for(&mut self, text: &str) {
-        if !self.stdout.wait_until(|heard| heard.contains(text)) {
-            panic!("never said \"{text}\":\n{}\n{}", self.stdout(), self.stderr());
-        }
+        let heard = self.stdout.wait_until(|heard| heard.contains(text));
+        assert!(heard, "never said \"{text}\":\n{}\n{}", self.stdout(), self.stderr());
     }
 
     /// Waits until standard error holds the text.
     pub(crate) fn wait_for_remark(&mut self, text: &str) {
-        if !self.stderr.wait_until(|heard| heard.contains(text)) {
-            panic!("never remarked \"{text}\":\n{}\n{}", self.stdout(), self.stderr());
-        }
+        let heard = self.stderr.wait_until(|heard| heard.contains(text));
+        assert!(heard, "never remarked \"{text}\":\n{}\n{}", self.stdout(), self.stderr());
     }
 
     pub(crate) fn stdout(&self) -> String {

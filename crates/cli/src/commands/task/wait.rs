@@ -17,7 +17,7 @@ pub(super) async fn for_result(task: Task, follow: bool, context: &Context, clie
     let mut printer = Printer::new(output, std::io::stdout().is_terminal());
     let mut has_printed = false;
     let follower = Follower::new(client, output, task.task_id, 0);
-    let reading = follower.to_the_end(|entry| {
+    let reading = follower.until_ended(|entry| {
         if follow {
             has_printed = true;
             printer.print(entry)?;
