@@ -1,4 +1,4 @@
-//! The dispatcher: the one task that owns the [`Board`].
+//! The dispatcher: the one task that owns the [`swarm_engine::Board`].
 //!
 //! It drains what was asked for, lets the board decide, writes everything in one commit, and only then answers,
 //! pushes and publishes. While a commit is on its way to the disk the next commands gather, so that load makes
