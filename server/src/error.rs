@@ -138,7 +138,9 @@ pub(crate) fn name_request(response: &mut Response, request_id: &str) {
     if let Some(mut problem) = response.extensions_mut().remove::<Problem>() {
         problem.request_id = Some(request_id.to_owned());
         *response.body_mut() = body_of(&problem);
+        // The new body is plain, also where the earlier one was compressed on its way here.
         response.headers_mut().remove(header::CONTENT_LENGTH);
+        response.headers_mut().remove(header::CONTENT_ENCODING);
     }
 }
 
