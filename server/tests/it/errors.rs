@@ -48,6 +48,18 @@ async fn a_method_that_a_resource_lacks_is_named_with_those_it_has() -> Result<(
     coordinator.finish().await
 }
 
+/// The request's id is put into a body that was on its way, perhaps already packed.
+#[tokio::test]
+async fn an_asker_that_unpacks_can_read_an_error_too() -> Result<()> {
+    let coordinator = TestCoordinator::builder().build().await?;
+    let answer = coordinator.get("/api/v1/auth/me").header(header::ACCEPT_ENCODING, "gzip").send().await;
+    assert_eq!(answer.headers.get(header::CONTENT_ENCODING), None);
+    assert_eq!(answer.problem().code, ErrorCode::Unauthenticated);
+    let packed = coordinator.get("/api/v1/openapi.json").header(header::ACCEPT_ENCODING, "gzip").send().await;
+    assert_eq!(packed.header(&header::CONTENT_ENCODING), "gzip", "answers are packed where that was asked");
+    coordinator.finish().await
+}
+
 #[tokio::test]
 async fn every_answer_is_named_and_guarded() -> Result<()> {
     let coordinator = TestCoordinator::builder().build().await?;

@@ -113,19 +113,19 @@ impl OneTask {
         self.ledger.results.iter().any(|result| result.attempt == self.current())
     }
 
-    /// Serves one process until the task is done and acknowledged, or until the process is gone.
-    async fn serve(&mut self, coordinator: &mut Coordinator, process: &mut Process) {
-        let Some(mut session) = self.greet(coordinator, process).await else { return };
+    /// Serves one process until it has nothing left to tell, which is true, or until its connection ends.
+    async fn serve(&mut self, coordinator: &mut Coordinator, process: &mut Process) -> bool {
+        let Some(mut session) = self.greet(coordinator, process).await else { return false };
         loop {
             match within(session.try_next()).await {
                 Some(ToCoordinator::Report(report)) => {
                     let reply = self.ledger.book(&report);
                     session.send(&ToWorker::Ack(reply)).await;
                 }
-                // A heartbeat after the acknowledgement: the agent has taken it.
-                Some(ToCoordinator::Heartbeat { running, .. }) if running.is_empty() && self.is_done() => return,
+                // A heartbeat names an attempt until the acknowledgement of its result has come.
+                Some(ToCoordinator::Heartbeat { running, .. }) if running.is_empty() && self.is_done() => return true,
                 Some(_) => {}
-                None => return,
+                None => return false,
             }
         }
     }
@@ -166,10 +166,10 @@ async fn survives(point: &str) {
     assert!(said.contains(&format!("crash point {point}")), "{point}: {said}");
 
     let mut process = Process::start(&folder, &coordinator.url, None);
-    // A busy machine may let the socket go in the middle; the agent comes back.
-    while !task.is_done() {
+    // Also where the result came before the kill: its acknowledgement did not. A busy machine may let the socket go
+    // in the middle; the agent comes back.
+    while !task.serve(&mut coordinator, &mut process).await {
         assert!(process.child.try_wait().unwrap().is_none(), "{point}: the agent ended");
-        task.serve(&mut coordinator, &mut process).await;
     }
     let attempt = task.current();
     assert_eq!(task.ledger.texts(attempt), ["1", "2", "3", "4", "5"], "{point}");

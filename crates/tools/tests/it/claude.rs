@@ -114,7 +114,9 @@ async fn a_session_goes_on_and_its_cost_is_counted_once() {
     assert_eq!(second.record.session, first.record.session);
     assert!(real.server.questions().last().unwrap().body.to_string().contains("first"), "the tool forgot");
     assert_eq!(second.result().usage.output_tokens, first.result().usage.output_tokens);
-    assert_eq!(second.result().usage.cost_microusd, first.result().usage.cost_microusd);
+    // The tool counts a session's whole cost in fractions of a microdollar: what one run rounds up, the next has less.
+    let cost = |run: &Done| run.result().usage.cost_microusd.unwrap();
+    assert!(cost(&second).abs_diff(cost(&first)) <= 1, "{} after {}", cost(&second), cost(&first));
 }
 
 #[tokio::test]
