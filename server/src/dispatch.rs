@@ -1,8 +1,8 @@
 //! The dispatcher: the one task that owns the [`swarm_engine::Board`].
 //!
 //! It drains what was asked for, lets the board decide, writes everything in one commit, and only then answers,
-//! pushes and publishes. While a commit is on its way to the disk the next commands gather, so that load makes
-//! commits larger instead of more frequent. Nothing that was not committed is ever told to anybody.
+//! pushes and publishes. While a commit is on its way to the disk the board takes up the next commands, so that load
+//! makes commits larger instead of more frequent. Nothing that was not committed is ever told to anybody.
 
 mod command;
 mod drive;
@@ -15,7 +15,7 @@ use swarm_model::change::TaskHead;
 use swarm_model::change::TaskRow;
 use swarm_model::task::TaskResult;
 use swarm_model::worker::{AttemptRef, Capabilities, Load, Pauses};
-use swarm_model::{Clock, SessionId, TaskNumber, TaskStatus, UserId, WorkerId};
+use swarm_model::{Clock, SessionId, TaskNumber, TaskStatus, WorkerId};
 use swarm_proto::worker::{Assignment, Report, ReportReply, ToWorker};
 use swarm_store::{StoreError, TaskStore};
 use tokio::sync::{mpsc, oneshot};
@@ -249,9 +249,6 @@ impl Dispatcher {
 fn with_pause(pauses: Pauses, by_owner: bool, paused: bool) -> Pauses {
     if by_owner { Pauses { by_owner: paused, ..pauses } } else { Pauses { by_coordinator: paused, ..pauses } }
 }
-
-/// How many tasks of a person wait, for the limit.
-type WaitingByUser = std::collections::HashMap<UserId, usize>;
 
 #[cfg(test)]
 mod tests;

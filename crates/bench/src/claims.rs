@@ -39,7 +39,9 @@ pub(crate) async fn measure() -> Result<Vec<Row>> {
     register_many(&running).await?;
     let many = claims(&running, &machine, 10).await?;
     rows.push(compare("workers registered, 10 and 10,000", few, many));
+    drop(running);
 
+    let running = Running::start(None).await?;
     let before = memory_mb(running.pid())?;
     let idle = connect_many(&running).await?;
     let after = memory_mb(running.pid())?;

@@ -20,6 +20,10 @@ use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 
 use sample::Row;
 
+/// As in `garageswarm`, because this program is also the coordinator that it measures.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measure the coordinator.
 #[derive(Debug, Parser)]
 struct Args {

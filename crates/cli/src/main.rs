@@ -26,6 +26,11 @@ use clap::Parser as _;
 use crate::args::Cli;
 use crate::context::Context;
 
+/// A commit of thousands of rows is tens of thousands of small texts: the system's allocator took a third of the
+/// coordinator's time (`cargo xtask bench throughput`).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|word| word == swarm_tools::guard::SUBCOMMAND) {
         return swarm_tools::guard::main();

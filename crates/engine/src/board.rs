@@ -161,6 +161,8 @@ pub struct Board {
     last_event: i64,
     tasks: HashMap<TaskNumber, Entry>,
     by_id: HashMap<TaskId, TaskNumber>,
+    /// How many tasks of a person have not ended.
+    live_of: HashMap<UserId, usize>,
     ready: ReadyQueue,
     fleet: Fleet,
     timers: BTreeSet<(Timestamp, Timer)>,
@@ -192,6 +194,7 @@ impl Board {
         let state = state_of(&row);
         let class = ClassKey::of(head.user_id, &head.spec, &[]);
         self.by_id.insert(head.task_id, number);
+        *self.live_of.entry(head.user_id).or_default() += 1;
         let entry = Entry {
             head: Arc::new(head),
             state,
@@ -223,8 +226,8 @@ impl Board {
         }
     }
 
-    /// Queues a task; gives its number.
-    pub fn submit(&mut self, new: NewTask, now: Timestamp) -> TaskNumber {
+    /// Queues a task under the next number.
+    pub fn submit(&mut self, new: NewTask, now: Timestamp) -> Arc<TaskHead> {
         self.last_number += 1;
         let number = TaskNumber(self.last_number);
         let class = ClassKey::of(new.user_id, &new.spec, &[]);
@@ -262,8 +265,10 @@ impl Board {
         };
         let queue_wait = head.spec.limits.queue_wait_ms;
         self.by_id.insert(head.task_id, number);
+        *self.live_of.entry(head.user_id).or_default() += 1;
+        let head = Arc::new(head);
         let entry = Entry {
-            head: Arc::new(head),
+            head: Arc::clone(&head),
             state,
             row,
             class,
@@ -280,7 +285,7 @@ impl Board {
             self.timers.insert((now + std::time::Duration::from_millis(wait), Timer::QueueWait(number)));
         }
         self.enqueue(number, now);
-        number
+        head
     }
 
     /// Changes a queued task that has `version`.
@@ -480,6 +485,11 @@ impl Board {
     /// How many tasks have not ended.
     pub fn n_live(&self) -> usize {
         self.tasks.len()
+    }
+
+    /// How many tasks of a person have not ended.
+    pub fn n_live_of(&self, user: UserId) -> usize {
+        self.live_of.get(&user).copied().unwrap_or(0)
     }
 
     /// The number of a task that has not ended.

@@ -1,13 +1,12 @@
 //! The one SQL implementation, for SQLite and PostgreSQL.
 //!
-//! Statements are files in `sql/`, in the subset that both databases understand; a batch travels as one JSON
-//! argument, an array of rows, each an array of cells, and is unpacked by `jsonb_each`: SQLite's own, and on
+//! Statements are files in `sql/`, in the subset that both databases understand. Rows of a kind are written by one
+//! statement ([`rows`]); a list travels as one JSON argument and is unpacked by `jsonb_each`: SQLite's own, and on
 //! PostgreSQL a function of ours that the first migration makes. The two databases are told apart in
 //! [`connection`] alone.
 
 mod artifacts;
 mod audit;
-mod batch;
 mod connection;
 mod database;
 mod files;
@@ -15,6 +14,7 @@ mod migrate;
 mod people;
 mod retention;
 mod row;
+mod rows;
 mod statement;
 mod tasks;
 mod tokens;
@@ -29,6 +29,7 @@ pub(crate) use migrate::SCHEMA_VERSION;
 pub(crate) use {
     connection::Target,
     migrate::{MIGRATIONS, Migration, migrate},
+    rows::{MARK, with_values},
     statement::Statement,
 };
 

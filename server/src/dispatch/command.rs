@@ -118,6 +118,12 @@ pub(super) enum Command {
 }
 
 impl Command {
+    /// Whether the board may go on with it while a commit is under way. The others change who is told, or ask what
+    /// was: they wait until what was decided before them is told.
+    pub(super) fn may_overtake(&self) -> bool {
+        matches!(self, Self::Submit { .. } | Self::Report { .. } | Self::Heartbeat { .. })
+    }
+
     /// How much work it is, to bound a commit.
     pub(super) fn weight(&self) -> usize {
         match self {

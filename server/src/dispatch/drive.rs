@@ -1,22 +1,28 @@
-//! The loop: drain, decide, commit, carry out.
+//! The loop: take up, decide, commit, tell.
+//!
+//! While one commit is on its way to the disk the board goes on with what comes in, and the next commit takes all of
+//! it. What a commit holds is told when that commit stands, never earlier: answers and effects are taken off the
+//! board together with the changes, as they were at that moment.
+
+mod apply;
+mod tell;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use swarm_engine::{Board, Counters, Effect, NewTask};
-use swarm_model::change::Changes;
-use swarm_model::task::TaskInput;
-use swarm_model::worker::AttemptRef;
-use swarm_model::{SessionId, TaskNumber, TaskStatus, Timestamp, UserId, WorkerId, crash};
-use swarm_proto::worker::{Assignment, LogReceipt, Report, ReportReply, ToWorker};
+use swarm_engine::{Board, Counters};
+use swarm_model::change::{Changes, TaskHead};
+use swarm_model::{SessionId, UserId, WorkerId, crash};
+use swarm_proto::worker::{Assignment, ToWorker};
 use swarm_store::{StoreError, TaskStore};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::command::{Command, HeartbeatReport, ReportTo};
-use super::{Deps, DispatchError, JoinReply, LiveWorkers, SubmittedTask, WaitingByUser, with_pause};
-use crate::hub::Notice;
+use super::command::Command;
+use super::{Deps, DispatchError, LiveWorkers, SubmittedTask};
+use tell::{Answer, Turn};
 
 /// The most work that one commit takes on.
 const MAX_BATCH: usize = 4096;
@@ -29,16 +35,8 @@ struct Outbox {
     frames: mpsc::Sender<ToWorker>,
 }
 
-/// What is told once the commit stands, or that it does not.
-type After = Box<dyn FnOnce(Result<&mut Told<'_>, &DispatchError>) + Send>;
-
-/// What answers may look at after the commit.
-struct Told<'a> {
-    board: &'a Board,
-    outboxes: &'a HashMap<WorkerId, Outbox>,
-    /// Tasks that were submitted and may have ended in the same commit.
-    changes: &'a Changes,
-}
+/// A person's idempotency key.
+type Key = (UserId, String);
 
 pub(super) struct Drive {
     deps: Deps,
@@ -46,10 +44,20 @@ pub(super) struct Drive {
     board: Board,
     outboxes: HashMap<WorkerId, Outbox>,
     pulls: HashMap<WorkerId, oneshot::Sender<Assignment>>,
-    waiting: WaitingByUser,
-    /// Tasks of this turn by idempotency key; the store does not know them yet.
-    fresh: HashMap<(UserId, String), TaskNumber>,
-    after: Vec<After>,
+    /// Tasks by idempotency key that the store may not know yet: of the next commit, and of the one under way.
+    fresh: [HashMap<Key, Arc<TaskHead>>; 2],
+    /// Answers that wait for the next commit.
+    answers: Vec<Answer>,
+    /// How much work the next commit has.
+    weight: usize,
+    /// A command that waits for the end of the commit under way.
+    held: Option<Command>,
+}
+
+/// A commit under way, and what is told when it stands.
+struct UnderWay {
+    turn: Turn,
+    commit: JoinHandle<Result<Changes, StoreError>>,
 }
 
 impl Drive {
@@ -61,9 +69,10 @@ impl Drive {
             board: Board::default(),
             outboxes: HashMap::new(),
             pulls: HashMap::new(),
-            waiting: HashMap::new(),
-            fresh: HashMap::new(),
-            after: Vec::new(),
+            fresh: Default::default(),
+            answers: Vec::new(),
+            weight: 0,
+            held: None,
         };
         drive.rebuild().await?;
         Ok(drive)
@@ -80,9 +89,7 @@ impl Drive {
                 board.restore_worker(worker.profile.clone(), now);
             }
         }
-        self.waiting.clear();
         for task in live {
-            *self.waiting.entry(task.head.user_id).or_default() += 1;
             board.restore(task, now);
         }
         board.restore_paused(self.live.is_swarm_paused());
@@ -91,25 +98,33 @@ impl Drive {
     }
 
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Command>, shutdown: CancellationToken) {
-        let mut batch = Vec::new();
+        let mut under_way: Option<UnderWay> = None;
         loop {
-            let first = tokio::select! {
+            let has_room = self.held.is_none() && self.weight < MAX_BATCH;
+            tokio::select! {
                 biased;
-                command = inbox.recv() => match command {
-                    Some(command) => Some(command),
+                committed = ended(&mut under_way) => {
+                    let Some(UnderWay { turn, .. }) = under_way.take() else { continue };
+                    under_way = self.go_on(turn, committed).await;
+                    continue;
+                }
+                command = inbox.recv(), if has_room => match command {
+                    Some(command) => self.take_up(command, &mut inbox, under_way.is_some()).await,
                     None => break,
                 },
                 () = shutdown.cancelled() => break,
-                () = tokio::time::sleep(self.until_due()) => None,
-            };
-            let mut weight = first.as_ref().map_or(0, Command::weight);
-            batch.extend(first);
-            while weight < MAX_BATCH {
-                let Ok(command) = inbox.try_recv() else { break };
-                weight += command.weight();
-                batch.push(command);
+                () = tokio::time::sleep(self.until_due()), if under_way.is_none() => {}
             }
-            self.turn(std::mem::take(&mut batch)).await;
+            if under_way.is_none() {
+                under_way = self.begin();
+            }
+        }
+        // What was taken up is still written.
+        if let Some(UnderWay { turn, commit }) = under_way {
+            self.end(turn, outcome(commit.await)).await;
+        }
+        if let Some(UnderWay { turn, commit }) = self.begin() {
+            self.end(turn, outcome(commit.await)).await;
         }
         // Callers whose command was not taken up learn it from the closed channel.
     }
@@ -119,37 +134,105 @@ impl Drive {
         self.board.next_deadline().map_or(LONGEST_SLEEP, |due| due.since(now).min(LONGEST_SLEEP))
     }
 
-    /// One turn of the loop.
-    async fn turn(&mut self, commands: Vec<Command>) {
-        let known = match known_keys(&*self.deps.store, &commands).await {
-            Ok(known) => known,
-            Err(error) => {
-                self.fail_submissions(commands, error);
-                return;
+    /// Applies a command and those behind it, as many as the next commit has room for.
+    async fn take_up(&mut self, first: Command, inbox: &mut mpsc::Receiver<Command>, is_committing: bool) {
+        let mut commands = Vec::new();
+        let mut next = Some(first);
+        while let Some(command) = next {
+            if is_committing && !command.may_overtake() {
+                self.held = Some(command);
+                break;
             }
-        };
-        let now = self.deps.clock.now();
-        self.board.tick(now);
-        for command in commands {
-            self.apply(command, &known, now);
+            self.weight += command.weight();
+            commands.push(command);
+            next = if self.weight < MAX_BATCH { inbox.try_recv().ok() } else { None };
         }
-        self.fresh.clear();
-        self.board.allocate(now);
-        let (changes, effects) = self.board.take();
-        match commit(&*self.deps.store, &changes).await {
-            Ok(()) => self.carry_out(changes, effects),
-            Err(error) => self.roll_back(error).await,
+        self.apply_all(commands).await;
+    }
+
+    async fn apply_all(&mut self, commands: Vec<Command>) {
+        let now = self.deps.clock.now();
+        match known_keys(&*self.deps.store, &commands).await {
+            Ok(known) => {
+                for command in commands {
+                    self.apply(command, &known, now);
+                }
+            }
+            Err(error) => {
+                let error = DispatchError::Store(Arc::new(error));
+                for command in commands {
+                    match command {
+                        // Whether they were submitted before could not be read.
+                        Command::Submit { reply, .. } => self.answer(reply, Err(error.clone())),
+                        command => self.apply(command, &HashMap::new(), now),
+                    }
+                }
+            }
         }
     }
 
-    /// Nothing of this turn happened: everyone is told so, and the board is what the store holds.
-    async fn roll_back(&mut self, error: StoreError) {
+    /// Takes what has gathered, and begins to write it. What is nothing to write is told at once.
+    fn begin(&mut self) -> Option<UnderWay> {
+        let turn = self.take_turn();
+        match turn.changes.is_empty() {
+            true => {
+                self.tell(turn);
+                None
+            }
+            false => Some(self.start(turn)),
+        }
+    }
+
+    fn start(&self, mut turn: Turn) -> UnderWay {
+        let (store, changes) = (Arc::clone(&self.deps.store), std::mem::take(&mut turn.changes));
+        UnderWay { turn, commit: tokio::spawn(commit(store, changes)) }
+    }
+
+    /// After a commit: begins the next one first, so that the store need not wait while this one is told.
+    async fn go_on(&mut self, turn: Turn, committed: Result<Changes, StoreError>) -> Option<UnderWay> {
+        self.fresh[1].clear();
+        if committed.is_err() || self.held.is_some() {
+            self.end(turn, committed).await;
+            if let Some(held) = self.held.take() {
+                self.weight += held.weight();
+                self.apply_all(vec![held]).await;
+            }
+            return self.begin();
+        }
+        let next = self.take_turn();
+        let under_way = if next.changes.is_empty() { Err(next) } else { Ok(self.start(next)) };
+        self.end(turn, committed).await;
+        match under_way {
+            Ok(under_way) => Some(under_way),
+            Err(nothing_to_write) => {
+                self.tell(nothing_to_write);
+                None
+            }
+        }
+    }
+
+    /// Tells what a commit held, or that it failed.
+    async fn end(&mut self, mut turn: Turn, committed: Result<Changes, StoreError>) {
+        match committed {
+            Ok(changes) => {
+                turn.changes = changes;
+                self.tell(turn);
+            }
+            Err(error) => self.roll_back(turn, error).await,
+        }
+    }
+
+    /// Nothing of this commit happened, nor of what has gathered since: everyone is told so, and the board is what
+    /// the store holds.
+    async fn roll_back(&mut self, turn: Turn, error: StoreError) {
         tracing::error!(error = &error as &dyn std::error::Error, "a commit failed; nothing of it was told");
         metrics::counter!("garageswarm_commit_failures_total").increment(1);
         let error = DispatchError::Store(Arc::new(error));
-        for after in self.after.drain(..) {
-            after(Err(&error));
+        for answer in turn.answers.into_iter().chain(self.answers.drain(..)) {
+            answer.fail(&error);
         }
+        self.weight = 0;
+        self.fresh = Default::default();
         // Workers learn from the closed socket that their report did not count, and send it again.
         self.outboxes.clear();
         self.pulls.clear();
@@ -160,359 +243,32 @@ impl Drive {
             pause = (pause * 2).min(Duration::from_secs(5));
         }
     }
+}
 
-    fn carry_out(&mut self, changes: Changes, effects: Vec<Effect>) {
-        self.live.update(self.board.take_worker_views());
-        self.count_waiting(&changes);
-        let mut told = Told { board: &self.board, outboxes: &self.outboxes, changes: &changes };
-        crash::point("answer.before");
-        for after in self.after.drain(..) {
-            after(Ok(&mut told));
-        }
-        crash::point("answer.after");
-        self.hand_out(effects);
-        crash::point("effects.after");
-        crate::telemetry::record_changes(&changes);
-        if self.deps.hub.has_listeners() && !(changes.events.is_empty() && changes.logs.is_empty()) {
-            let logged = changes.logs.iter().map(|log| log.number).collect();
-            self.deps.hub.publish(Notice { events: changes.events, logged });
-        }
-    }
-
-    fn hand_out(&mut self, effects: Vec<Effect>) {
-        let mut assignments: HashMap<WorkerId, Vec<Assignment>> = HashMap::new();
-        let mut cancels: HashMap<WorkerId, Vec<AttemptRef>> = HashMap::new();
-        for effect in effects {
-            match effect {
-                Effect::Assign { worker_id, .. } => {
-                    if let Some(assignment) = assignment(effect) {
-                        assignments.entry(worker_id).or_default().push(assignment);
-                    }
-                }
-                Effect::Cancel { worker_id, attempt } => cancels.entry(worker_id).or_default().push(attempt),
-                Effect::Silent { worker_id } => {
-                    self.outboxes.remove(&worker_id);
-                    self.pulls.remove(&worker_id);
-                }
-            }
-        }
-        for (worker, tasks) in assignments {
-            if let Some(outbox) = self.outboxes.get(&worker) {
-                // A full outbox is a dead socket; the assignment goes back when it stays unanswered.
-                outbox.frames.try_send(ToWorker::Assign { tasks }).ok();
-            } else if let Some(pull) = self.pulls.remove(&worker)
-                && let Some(task) = tasks.into_iter().next()
-            {
-                // A caller that is gone asks again and gets the same one.
-                pull.send(task).ok();
-            }
-        }
-        for (worker, attempts) in cancels {
-            if let Some(outbox) = self.outboxes.get(&worker) {
-                // If the frame is lost, the next heartbeat says it again.
-                outbox.frames.try_send(ToWorker::Cancel { attempts }).ok();
-            }
-        }
-    }
-
-    fn count_waiting(&mut self, changes: &Changes) {
-        for insert in &changes.inserts {
-            if !insert.row.status.is_terminal() {
-                *self.waiting.entry(insert.head.user_id).or_default() += 1;
-            }
-        }
-        let ends = |status: TaskStatus| status.is_terminal();
-        for update in changes.updates.iter().filter(|update| ends(update.row.status)) {
-            let owner = changes
-                .events
-                .iter()
-                .rev()
-                .find(|event| event.number == Some(update.number))
-                .and_then(|event| event.user_id);
-            if let Some(count) = owner.and_then(|owner| self.waiting.get_mut(&owner)) {
-                *count = count.saturating_sub(1);
-            }
-        }
-    }
-
-    /// The store could not even be read: nothing was applied yet, and everyone is told.
-    fn fail_submissions(&mut self, commands: Vec<Command>, error: StoreError) {
-        let known = HashMap::new();
-        let now = self.deps.clock.now();
-        let error = DispatchError::Store(Arc::new(error));
-        for command in commands {
-            // Applied to a board that is thrown away right after; only the answers matter.
-            self.apply(command, &known, now);
-        }
-        for after in self.after.drain(..) {
-            after(Err(&error));
-        }
-        self.board.take();
-    }
-
-    fn apply(&mut self, command: Command, known: &HashMap<(UserId, String), SubmittedTask>, now: Timestamp) {
-        match command {
-            Command::Submit { tasks, reply } => self.submit(tasks, known, reply, now),
-            Command::Edit { number, version, edit, reply } => {
-                let outcome = self.board.edit(number, version, edit, now);
-                self.answer(reply, outcome.map_err(DispatchError::from));
-            }
-            Command::Cancel { number, reply } => {
-                let outcome = self.board.cancel(number, now);
-                self.answer(reply, outcome.map_err(DispatchError::from));
-            }
-            Command::Placement { number, visible, reply } => {
-                let report = self.board.placement(number, |worker| visible.contains(&worker), now);
-                self.answer(reply, Ok(report));
-            }
-            Command::Join { profile, session, named, outbox, reply } => {
-                let worker = profile.worker_id;
-                let paused = profile.pauses.by_coordinator || self.board.is_paused();
-                let joined = self.board.worker_joined(*profile, &named, now);
-                self.outboxes.remove(&worker);
-                if let Some(frames) = outbox {
-                    self.outboxes.insert(worker, Outbox { session, frames });
-                }
-                self.answer(reply, Ok(JoinReply { joined, paused }));
-            }
-            Command::Leave { worker, session } => {
-                // An older socket that closes says nothing about the newer one.
-                if self.outboxes.get(&worker).is_some_and(|outbox| outbox.session == session) {
-                    self.outboxes.remove(&worker);
-                    self.board.worker_left(worker, now);
-                }
-            }
-            Command::Disconnect { worker } => {
-                self.outboxes.remove(&worker);
-                self.pulls.remove(&worker);
-                self.board.worker_left(worker, now);
-            }
-            Command::Heartbeat { worker, load, running, reply } => self.heartbeat(worker, load, &running, reply, now),
-            Command::Report { worker, report, to } => self.report(worker, report, to, now),
-            Command::Pull { worker, reply } => self.pull(worker, reply, now),
-            Command::EndPull { worker } => {
-                if self.pulls.get(&worker).is_some_and(oneshot::Sender::is_closed) {
-                    self.pulls.remove(&worker);
-                    self.board.set_pulling(worker, false, now);
-                }
-            }
-            Command::Capabilities { worker, capabilities } => self.board.set_capabilities(worker, *capabilities, now),
-            Command::Pause { worker, by_owner, paused, reply } => {
-                if let Some(pauses) = self.board.pauses(worker) {
-                    self.board.set_pauses(worker, with_pause(pauses, by_owner, paused), now);
-                    if !by_owner {
-                        self.push(worker, if paused { ToWorker::Pause } else { ToWorker::Resume });
-                    }
-                }
-                self.answer(reply, Ok(()));
-            }
-            Command::Drain { worker, draining, reply } => {
-                self.board.set_draining(worker, draining, now);
-                self.push(worker, if draining { ToWorker::Drain } else { ToWorker::Resume });
-                self.answer(reply, Ok(()));
-            }
-            Command::Remove { worker, reply } => {
-                self.board.worker_removed(worker, now);
-                self.outboxes.remove(&worker);
-                self.pulls.remove(&worker);
-                self.answer(reply, Ok(()));
-            }
-            Command::Holds { worker, attempt, reply } => {
-                let number = self.board.holds(worker, attempt).then(|| self.board.number_of(attempt.task_id)).flatten();
-                self.answer(reply, Ok(number));
-            }
-            Command::PauseAll { paused, reply } => {
-                self.board.set_paused(paused, now);
-                self.live.set_swarm_paused(paused);
-                self.answer(reply, Ok(()));
-            }
-            Command::Tick { reply } => self.answer(reply, Ok(())),
-        }
-    }
-
-    /// Answers after the commit; with the commit's failure if it fails.
-    fn answer<T: Send + 'static>(
-        &mut self,
-        reply: oneshot::Sender<Result<T, DispatchError>>,
-        outcome: Result<T, DispatchError>,
-    ) {
-        self.after.push(Box::new(move |committed| {
-            let answer = match committed {
-                Ok(_) => outcome,
-                Err(error) => Err(error.clone()),
-            };
-            // A caller that went away needs no answer.
-            reply.send(answer).ok();
-        }));
-    }
-
-    fn push(&self, worker: WorkerId, frame: ToWorker) {
-        if let Some(outbox) = self.outboxes.get(&worker) {
-            // `welcome` says it again after a reconnect.
-            outbox.frames.try_send(frame).ok();
-        }
-    }
-
-    fn submit(
-        &mut self,
-        tasks: Vec<NewTask>,
-        known: &HashMap<(UserId, String), SubmittedTask>,
-        reply: oneshot::Sender<Result<Vec<SubmittedTask>, DispatchError>>,
-        now: Timestamp,
-    ) {
-        if let Some(error) = self.too_many(&tasks) {
-            return self.answer(reply, Err(error));
-        }
-        let mut places = Vec::with_capacity(tasks.len());
-        for task in tasks {
-            let key = task.idempotency_key.clone().map(|key| (task.user_id, key));
-            let earlier = key.as_ref().and_then(|key| known.get(key));
-            let in_batch = key.as_ref().and_then(|key| self.fresh.get(key).copied());
-            places.push(match (earlier, in_batch) {
-                (Some(earlier), _) => Err(Box::new(earlier.clone())),
-                (None, Some(number)) => Ok((number, true)),
-                (None, None) => {
-                    let number = self.board.submit(task, now);
-                    if let Some(key) = key {
-                        self.fresh.insert(key, number);
-                    }
-                    Ok((number, false))
-                }
-            });
-        }
-        self.after.push(Box::new(move |committed| {
-            let answer = match committed {
-                Ok(told) => Ok(places.into_iter().filter_map(|place| told.submitted(place)).collect()),
-                Err(error) => Err(error.clone()),
-            };
-            reply.send(answer).ok();
-        }));
-    }
-
-    fn too_many(&self, tasks: &[NewTask]) -> Option<DispatchError> {
-        let user = tasks.first()?.user_id;
-        let waiting = self.waiting.get(&user).copied().unwrap_or(0);
-        let limit = self.deps.max_waiting;
-        (waiting + tasks.len() > limit).then_some(DispatchError::TooManyWaiting { waiting, limit })
-    }
-
-    fn heartbeat(
-        &mut self,
-        worker: WorkerId,
-        load: swarm_model::worker::Load,
-        running: &[AttemptRef],
-        reply: Option<oneshot::Sender<Result<HeartbeatReport, DispatchError>>>,
-        now: Timestamp,
-    ) {
-        let joined = self.board.heartbeat(worker, load, running, now);
-        let paused = self.board.is_paused() || self.board.pauses(worker).is_some_and(|pauses| pauses.by_coordinator);
-        match (reply, joined) {
-            (Some(reply), Some(joined)) => {
-                let report = HeartbeatReport { stale: joined.stale, cancel: joined.cancel, paused };
-                self.answer(reply, Ok(report));
-            }
-            (Some(reply), None) => self.answer(reply, Err(DispatchError::UnknownWorker)),
-            (None, Some(joined)) => {
-                if !joined.stale.is_empty() || !joined.cancel.is_empty() {
-                    let told = ReportReply { stale: joined.stale, cancel: joined.cancel, ..ReportReply::default() };
-                    self.push(worker, ToWorker::Ack(told));
-                }
-            }
-            // A socket whose worker was declared lost: closing it makes the worker say hello again.
-            (None, None) => {
-                self.outboxes.remove(&worker);
-            }
-        }
-    }
-
-    fn report(&mut self, worker: WorkerId, report: Report, to: ReportTo, now: Timestamp) {
-        let reply = self.apply_report(worker, report, now);
-        match to {
-            ReportTo::Caller(caller) => self.answer(caller, Ok(reply)),
-            ReportTo::Socket(session) => self.after.push(Box::new(move |committed| {
-                // After a failed commit the socket is closed, which says more than any frame.
-                let Ok(told) = committed else { return };
-                if let Some(outbox) = told.outboxes.get(&worker).filter(|outbox| outbox.session == session) {
-                    outbox.frames.try_send(ToWorker::Ack(reply)).ok();
-                }
-            })),
-        }
-    }
-
-    fn apply_report(&mut self, worker: WorkerId, report: Report, now: Timestamp) -> ReportReply {
-        let board = &mut self.board;
-        let mut reply = ReportReply::default();
-        board.alive(worker, now);
-        for attempt in report.accepted {
-            if board.accept(worker, attempt, now).is_err() {
-                reply.stale.push(attempt);
-            } else if board.is_cancel_requested(worker, attempt) {
-                reply.cancel.push(attempt);
-            }
-        }
-        for refusal in report.refused {
-            if board.refuse(worker, refusal.attempt, &refusal.reason, now).is_err() {
-                reply.stale.push(refusal.attempt);
-            }
-        }
-        for progress in report.progress {
-            if board.progress(worker, progress.attempt, progress.progress).is_err() {
-                reply.stale.push(progress.attempt);
-            }
-        }
-        for batch in report.logs {
-            match board.log(worker, batch.attempt, batch.lines) {
-                Ok(received) => reply.logs.push(LogReceipt { attempt: batch.attempt, received }),
-                Err(_) => reply.stale.push(batch.attempt),
-            }
-        }
-        for result in report.results {
-            board.result(worker, result.attempt, result.outcome, result.record, now);
-            reply.results.push(result.attempt);
-        }
-        reply.stale.dedup();
-        reply
-    }
-
-    fn pull(
-        &mut self,
-        worker: WorkerId,
-        reply: oneshot::Sender<Result<oneshot::Receiver<Assignment>, DispatchError>>,
-        now: Timestamp,
-    ) {
-        let (task, answer) = oneshot::channel();
-        self.board.alive(worker, now);
-        if let Some(again) = self.board.unanswered(worker).and_then(assignment) {
-            task.send(again).ok();
-        } else if self.board.set_pulling(worker, true, now) {
-            self.pulls.insert(worker, task);
-        } else {
-            return self.answer(reply, Err(DispatchError::UnknownWorker));
-        }
-        self.answer(reply, Ok(answer));
+/// The end of the commit under way; never, where there is none.
+async fn ended(under_way: &mut Option<UnderWay>) -> Result<Changes, StoreError> {
+    match under_way {
+        Some(UnderWay { commit, .. }) => outcome(commit.await),
+        None => std::future::pending().await,
     }
 }
 
-impl Told<'_> {
-    fn submitted(&self, place: Result<(TaskNumber, bool), Box<SubmittedTask>>) -> Option<SubmittedTask> {
-        let (number, is_known) = match place {
-            Err(earlier) => return Some(*earlier),
-            Ok(place) => place,
-        };
-        if let Some((head, row)) = self.board.task(number) {
-            return Some(SubmittedTask { head: Arc::clone(head), row: row.clone(), result: None, is_known });
-        }
-        // It ended in the commit that submitted it.
-        let insert = self.changes.inserts.iter().find(|insert| insert.head.number == number)?;
-        Some(SubmittedTask { head: Arc::new(insert.head.clone()), row: insert.row.clone(), result: None, is_known })
-    }
+/// The store does not panic; if it does, what it wrote is as unknown as after any fault.
+fn outcome(joined: Result<Result<Changes, StoreError>, JoinError>) -> Result<Changes, StoreError> {
+    joined.unwrap_or_else(|panic| Err(StoreError::Encode(panic.into())))
 }
 
-/// Tasks that were submitted before under the keys of this batch.
-async fn known_keys(
-    store: &dyn TaskStore,
-    commands: &[Command],
-) -> Result<HashMap<(UserId, String), SubmittedTask>, StoreError> {
+async fn commit(store: Arc<dyn TaskStore>, changes: Changes) -> Result<Changes, StoreError> {
+    crash::point("commit.before");
+    let started = tokio::time::Instant::now();
+    store.commit(&changes).await?;
+    metrics::histogram!("garageswarm_commit_seconds").record(started.elapsed().as_secs_f64());
+    crash::point("commit.after");
+    Ok(changes)
+}
+
+/// Tasks that were submitted before under the keys of these commands.
+async fn known_keys(store: &dyn TaskStore, commands: &[Command]) -> Result<HashMap<Key, SubmittedTask>, StoreError> {
     let submitted = commands.iter().filter_map(|command| match command {
         Command::Submit { tasks, .. } => Some(tasks),
         _ => None,
@@ -529,39 +285,4 @@ async fn known_keys(
         Some((key, known))
     });
     Ok(known.collect())
-}
-
-async fn commit(store: &dyn TaskStore, changes: &Changes) -> Result<(), StoreError> {
-    if changes.is_empty() {
-        return Ok(());
-    }
-    crash::point("commit.before");
-    let started = tokio::time::Instant::now();
-    store.commit(changes).await?;
-    metrics::histogram!("garageswarm_commit_seconds").record(started.elapsed().as_secs_f64());
-    crash::point("commit.after");
-    Ok(())
-}
-
-/// The frame for an assignment; `None` for other effects.
-fn assignment(effect: Effect) -> Option<Assignment> {
-    let Effect::Assign { attempt, tool, by_owner, head, .. } = effect else { return None };
-    let resume_session = match &head.spec.input {
-        TaskInput::Prompt { session, .. } => session.clone(),
-        TaskInput::Command { .. } => None,
-    };
-    Some(Assignment {
-        task_id: head.task_id,
-        number: head.number,
-        attempt,
-        user_id: head.user_id,
-        by_owner,
-        tool,
-        model: head.spec.model.clone(),
-        description: head.spec.description.clone(),
-        input: head.spec.input.clone(),
-        limits: head.spec.limits.clone(),
-        resume_session,
-        traceparent: head.traceparent.clone(),
-    })
 }

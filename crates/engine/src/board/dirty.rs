@@ -1,5 +1,6 @@
 //! What the next commit must write: each row once, however often it changed since the last.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use swarm_model::change::{
@@ -7,7 +8,7 @@ use swarm_model::change::{
 };
 use swarm_model::log::LogLine;
 use swarm_model::task::Lease;
-use swarm_model::{FailureClass, TaskNumber, Timestamp};
+use swarm_model::{FailureClass, TaskNumber, Timestamp, UserId};
 
 use super::Board;
 
@@ -140,8 +141,18 @@ impl Board {
             }
             if ended && let Some(entry) = self.tasks.remove(&number) {
                 self.by_id.remove(&entry.head.task_id);
+                self.forget_live(entry.head.user_id);
             }
         }
         changes
+    }
+
+    fn forget_live(&mut self, user: UserId) {
+        if let Entry::Occupied(mut live) = self.live_of.entry(user) {
+            *live.get_mut() -= 1;
+            if *live.get() == 0 {
+                live.remove();
+            }
+        }
     }
 }

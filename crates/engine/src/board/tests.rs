@@ -136,7 +136,7 @@ impl World {
             idempotency_key: None,
             traceparent: None,
         };
-        self.board.submit(new, self.now)
+        self.board.submit(new, self.now).number
     }
 
     /// Submits for user 1 and lets the board act.

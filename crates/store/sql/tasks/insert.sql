@@ -30,34 +30,4 @@ INSERT INTO tasks (
     run_id,
     node
 )
-SELECT
-    CAST(value->>0 AS BIGINT),
-    value->>1,
-    value->>2,
-    CAST(value->>3 AS BIGINT),
-    value->>4,
-    value->>5,
-    CAST(value->>6 AS BIGINT),
-    value->>7,
-    CAST(value->>8 AS BIGINT),
-    CAST(value->>9 AS BIGINT),
-    CAST(value->>10 AS BIGINT),
-    CAST(value->>11 AS BIGINT),
-    CAST(value->>12 AS BIGINT),
-    value->>13,
-    CAST(value->>14 AS BIGINT),
-    CAST(value->>15 AS BIGINT),
-    value->>16,
-    CAST(value->>17 AS BIGINT),
-    value->>18,
-    value->>19,
-    value->>20,
-    CAST(value->>21 AS BIGINT),
-    CAST(value->>22 AS BIGINT),
-    value->>23,
-    value->>24,
-    value->>25,
-    value->>26,
-    value->>27,
-    value->>28
-FROM jsonb_each($1)
+ROWS

@@ -8,12 +8,4 @@ INSERT INTO attempts (
     assigned_at,
     model
 )
-SELECT
-    CAST(value->>0 AS BIGINT),
-    CAST(value->>1 AS BIGINT),
-    value->>2,
-    value->>3,
-    value->>4,
-    CAST(value->>5 AS BIGINT),
-    value->>6
-FROM jsonb_each($1)
+ROWS

@@ -1,4 +1,5 @@
 -- Writes of known attempts. What was known once stays known.
+WITH new (number, attempt, status, started_at, ended_at, record, failure_class, error) AS (ROWS)
 UPDATE attempts
 SET
     status = new.status,
@@ -7,17 +8,6 @@ SET
     record = COALESCE(new.record, attempts.record),
     failure_class = COALESCE(new.failure_class, attempts.failure_class),
     error = COALESCE(new.error, attempts.error)
-FROM (
-    SELECT
-        CAST(value->>0 AS BIGINT) AS number,
-        CAST(value->>1 AS BIGINT) AS attempt,
-        value->>2 AS status,
-        CAST(value->>3 AS BIGINT) AS started_at,
-        CAST(value->>4 AS BIGINT) AS ended_at,
-        value->>5 AS record,
-        value->>6 AS failure_class,
-        value->>7 AS error
-    FROM jsonb_each($1)
-) AS new
+FROM new
 WHERE attempts.number = new.number
   AND attempts.attempt = new.attempt

@@ -7,10 +7,10 @@ use swarm_model::task::Artifact;
 use crate::artifact::{ArtifactStore, NewArtifact, StoredArtifact};
 use crate::error::StoreError;
 use crate::sql::SqlStore;
-use crate::sql::batch::{Batch, column, push_row};
 use crate::sql::row::Row;
+use crate::sql::rows::{Rows, cells};
 use crate::sql::statement::{Statement, sql};
-use crate::sql::value::args;
+use crate::sql::value::{args, array};
 
 const SAVE: Statement = sql!("artifacts/save");
 const OF_TASK: Statement = sql!("artifacts/of_task");
@@ -22,12 +22,11 @@ impl ArtifactStore for SqlStore {
         if artifacts.is_empty() {
             return Ok(());
         }
-        let mut batch = Batch::new();
-        for NewArtifact { number, attempt, artifact, created_at } in artifacts {
-            push_row!(batch; number, attempt, artifact.name, artifact.size, artifact.hash, created_at);
-        }
+        let rows = Rows::of(artifacts.iter().map(|NewArtifact { number, attempt, artifact, created_at }| {
+            cells![*number, *attempt, &artifact.name, artifact.size, &artifact.hash, *created_at]
+        }));
         let mut tx = self.db.begin().await?;
-        tx.execute(&SAVE, vec![batch.into_value()]).await?;
+        tx.write(&SAVE, rows).await?;
         tx.commit().await
     }
 
@@ -42,7 +41,7 @@ impl ArtifactStore for SqlStore {
     }
 
     async fn named_hashes(&self, hashes: &[String]) -> Result<Vec<String>, StoreError> {
-        let rows = self.db.read(&NAMED, vec![column(hashes).into_value()]).await?;
+        let rows = self.db.read(&NAMED, vec![array(hashes)?]).await?;
         rows.iter().map(|row| row.of("artifacts", "hash").text("hash")).collect()
     }
 }

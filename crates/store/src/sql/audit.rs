@@ -2,11 +2,10 @@
 
 use crate::audit::{AuditEntry, AuditRecord};
 use crate::error::StoreError;
-use crate::sql::batch::json;
 use crate::sql::database::{Database, Transaction};
 use crate::sql::row::Row;
 use crate::sql::statement::{Statement, sql};
-use crate::sql::value::args;
+use crate::sql::value::{args, json};
 
 const INSERT: Statement = sql!("audit/insert");
 const LIST: Statement = sql!("audit/list");

@@ -7,12 +7,13 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{
-    ConnectOptions as _, Connection as _, Encode, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool,
-    Type,
+    AssertSqlSafe, ConnectOptions as _, Connection as _, Encode, PgConnection, PgPool, Postgres, SqlSafeStr, Sqlite,
+    SqliteConnection, SqlitePool, Type,
 };
 
 use crate::holder::Holder;
 use crate::sql::row::Row;
+use crate::sql::rows::{Rows, with_arrays, with_values};
 use crate::sql::statement::Statement;
 use crate::sql::value::Value;
 
@@ -39,7 +40,7 @@ impl Target {
                 .pragma("journal_size_limit", "67108864")
                 .pragma("cache_size", "-8192")
                 .pragma("temp_store", "MEMORY")
-                .statement_cache_capacity(64)
+                .statement_cache_capacity(128)
                 .command_buffer_size(8)
                 .disable_statement_logging(),
         )
@@ -120,6 +121,24 @@ impl Connection {
         })
     }
 
+    /// Runs a statement for these rows, if there are any, and gives the number of rows it changed.
+    pub(crate) async fn write(&mut self, statement: &Statement, rows: Rows) -> Result<u64, sqlx::Error> {
+        let mut changed = 0;
+        match self {
+            Self::Sqlite(connection) => {
+                for query in portions(statement, rows) {
+                    changed += query.execute(&mut *connection).await?.rows_affected();
+                }
+            }
+            Self::Postgres(connection) => {
+                if let Some(query) = arrays(statement, rows) {
+                    changed = query.execute(connection).await?.rows_affected();
+                }
+            }
+        }
+        Ok(changed)
+    }
+
     /// Runs a statement and gives its rows.
     pub(crate) async fn fetch(&mut self, statement: &Statement, values: Vec<Value>) -> Result<Vec<Row>, sqlx::Error> {
         Ok(match self {
@@ -163,6 +182,24 @@ impl Readers {
         })
     }
 
+    /// As `fetch`, for each of these rows.
+    pub(crate) async fn fetch_for(&self, statement: &Statement, rows: Rows) -> Result<Vec<Row>, sqlx::Error> {
+        let mut found = Vec::new();
+        match self {
+            Self::Sqlite(pool) => {
+                for query in portions(statement, rows) {
+                    found.extend(sqlite_rows(query.fetch_all(pool).await?));
+                }
+            }
+            Self::Postgres(pool) => {
+                if let Some(query) = arrays(statement, rows) {
+                    found = postgres_rows(query.fetch_all(pool).await?);
+                }
+            }
+        }
+        Ok(found)
+    }
+
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite(pool) => pool.close().await,
@@ -179,7 +216,69 @@ fn postgres_rows(rows: Vec<sqlx::postgres::PgRow>) -> Vec<Row> {
     rows.into_iter().map(Row::Postgres).collect()
 }
 
-fn bound<DB>(text: &'static str, values: Vec<Value>) -> Query<'static, DB, DB::Arguments>
+/// The statement for each portion of the rows.
+fn portions(
+    statement: &Statement,
+    rows: Rows,
+) -> impl Iterator<Item = Query<'static, Sqlite, <Sqlite as sqlx::Database>::Arguments>> {
+    let (text, width) = (statement.sqlite, rows.width());
+    rows.portions().map(move |(n, cells)| bound::<Sqlite>(AssertSqlSafe(with_values(text, n, width)), cells))
+}
+
+/// The statement for all rows, `None` where there are none.
+fn arrays(
+    statement: &Statement,
+    rows: Rows,
+) -> Option<Query<'static, Postgres, <Postgres as sqlx::Database>::Arguments>> {
+    if rows.is_empty() {
+        return None;
+    }
+    let arrays: Vec<Array> = rows.columns().into_iter().map(Array::of).collect();
+    let text = with_arrays(statement.postgres, arrays.iter().map(Array::type_name));
+    let query = sqlx::query::<Postgres>(AssertSqlSafe(text));
+    Some(arrays.into_iter().fold(query, |query, array| match array {
+        Array::Texts(texts) => query.bind(texts),
+        Array::Ints(numbers) => query.bind(numbers),
+        Array::Bools(flags) => query.bind(flags),
+        Array::Bytes(bytes) => query.bind(bytes),
+    }))
+}
+
+/// A column of PostgreSQL.
+enum Array {
+    Texts(Vec<Option<String>>),
+    Ints(Vec<Option<i64>>),
+    Bools(Vec<Option<bool>>),
+    Bytes(Vec<Option<Vec<u8>>>),
+}
+
+impl Array {
+    /// All cells of a column are of one kind: that of the first.
+    fn of(cells: Vec<Value>) -> Self {
+        macro_rules! all {
+            ($kind:path) => {
+                cells.into_iter().map(|cell| if let $kind(cell) = cell { cell } else { None }).collect()
+            };
+        }
+        match cells.first() {
+            Some(Value::Int(_)) => Self::Ints(all!(Value::Int)),
+            Some(Value::Bool(_)) => Self::Bools(all!(Value::Bool)),
+            Some(Value::Bytes(_)) => Self::Bytes(all!(Value::Bytes)),
+            Some(Value::Text(_)) | None => Self::Texts(all!(Value::Text)),
+        }
+    }
+
+    fn type_name(&self) -> &'static str {
+        match self {
+            Self::Texts(_) => "TEXT",
+            Self::Ints(_) => "BIGINT",
+            Self::Bools(_) => "BOOLEAN",
+            Self::Bytes(_) => "BYTEA",
+        }
+    }
+}
+
+fn bound<DB>(text: impl SqlSafeStr, values: Vec<Value>) -> Query<'static, DB, DB::Arguments>
 where
     DB: sqlx::Database,
     Option<String>: for<'t> Encode<'t, DB> + Type<DB>,

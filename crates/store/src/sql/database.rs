@@ -15,6 +15,7 @@ use crate::holder::{DatabaseLock, Holder};
 use crate::sql::connection::{Connection, Readers, Target, holder_of_session};
 use crate::sql::migrate;
 use crate::sql::row::Row;
+use crate::sql::rows::Rows;
 use crate::sql::statement::{Statement, sql};
 use crate::sql::value::Value;
 use crate::url::DatabaseUrl;
@@ -88,6 +89,11 @@ impl Database {
     /// Reads what is committed, beside the writer.
     pub(crate) async fn read(&self, statement: &Statement, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
         Ok(self.readers.fetch(statement, values).await?)
+    }
+
+    /// As `read`, for each of these rows.
+    pub(crate) async fn read_for(&self, statement: &Statement, rows: Rows) -> Result<Vec<Row>, StoreError> {
+        Ok(self.readers.fetch_for(statement, rows).await?)
     }
 
     /// Begins a transaction, once those before it have ended.
@@ -207,6 +213,19 @@ impl Transaction<'_> {
     pub(crate) async fn try_execute(&mut self, statement: &Statement, values: Vec<Value>) -> Result<u64, sqlx::Error> {
         match self.connection() {
             Ok(connection) => connection.execute(statement, values).await,
+            Err(_) => Err(sqlx::Error::PoolClosed),
+        }
+    }
+
+    /// Runs a statement for these rows and gives the number of rows it changed.
+    pub(crate) async fn write(&mut self, statement: &Statement, rows: Rows) -> Result<u64, StoreError> {
+        Ok(self.try_write(statement, rows).await?)
+    }
+
+    /// As `write`, with the database's own error: where a broken constraint has a meaning.
+    pub(crate) async fn try_write(&mut self, statement: &Statement, rows: Rows) -> Result<u64, sqlx::Error> {
+        match self.connection() {
+            Ok(connection) => connection.write(statement, rows).await,
             Err(_) => Err(sqlx::Error::PoolClosed),
         }
     }

@@ -12,8 +12,8 @@ use crate::people::{Invitation, NewInvitation, NewUser, PeopleStore, UserChange,
 use crate::sql::database::{Transaction, broken_constraint};
 use crate::sql::row::Row;
 use crate::sql::statement::{Statement, sql};
-use crate::sql::value::args;
-use crate::sql::{SqlStore, audit, batch, tokens};
+use crate::sql::value::{args, json};
+use crate::sql::{SqlStore, audit, tokens};
 use crate::token::{Revoked, TokenHash};
 
 const ANYBODY: Statement = sql!("people/anybody");
@@ -170,7 +170,7 @@ impl PeopleStore for SqlStore {
     ) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
         match value {
-            Some(value) => tx.execute(&SET_SETTING, args![name, batch::json(value)?]).await?,
+            Some(value) => tx.execute(&SET_SETTING, args![name, json(value)?]).await?,
             None => tx.execute(&CLEAR_SETTING, args![name]).await?,
         };
         audit::write(&mut tx, audit).await?;

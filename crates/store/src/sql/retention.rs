@@ -6,10 +6,9 @@ use swarm_model::{TaskNumber, Timestamp};
 use crate::audit::AuditRecord;
 use crate::error::StoreError;
 use crate::housekeeping::{Housekeeping, Retention, Swept};
-use crate::sql::batch::column;
 use crate::sql::statement::{Statement, sql};
 use crate::sql::tasks::{delete_logs, delete_tasks, move_live_from};
-use crate::sql::value::args;
+use crate::sql::value::{args, array};
 use crate::sql::{SqlStore, audit};
 
 const OLD_TASKS: Statement = sql!("retention/old_tasks");
@@ -85,7 +84,7 @@ impl SqlStore {
                     Sweep::Tasks => delete_tasks(&mut tx, &ended).await?,
                     Sweep::Logs => {
                         delete_logs(&mut tx, &ended).await?;
-                        tx.execute(&MARK_SWEPT, vec![column(&ended).into_value()]).await?;
+                        tx.execute(&MARK_SWEPT, vec![array(&ended)?]).await?;
                     }
                 }
                 tx.commit().await?;

@@ -13,10 +13,9 @@ use swarm_model::{EventId, TaskNumber, TaskRef, UserId};
 use crate::audit::AuditEntry;
 use crate::error::{Conflict, StoreError};
 use crate::sql::SqlStore;
-use crate::sql::batch::column;
 use crate::sql::database::{Database, Transaction};
 use crate::sql::statement::{Statement, sql};
-use crate::sql::value::args;
+use crate::sql::value::{args, array};
 use crate::task::{
     Counters, EventScope, LogPage, StoredAttempt, StoredTask, TaskCounts, TaskFilter, TaskStore, TaskSummary,
 };
@@ -114,13 +113,13 @@ pub(super) async fn move_live_from(db: &Database) -> Result<TaskNumber, StoreErr
 
 /// Removes tasks that were seen to have ended, with all that belongs to them.
 pub(super) async fn delete_tasks(tx: &mut Transaction<'_>, numbers: &[TaskNumber]) -> Result<(), StoreError> {
-    tx.execute(&DELETE_MANY, vec![column(numbers).into_value()]).await?;
+    tx.execute(&DELETE_MANY, vec![array(numbers)?]).await?;
     delete_belongings(tx, numbers).await
 }
 
 async fn delete_belongings(tx: &mut Transaction<'_>, numbers: &[TaskNumber]) -> Result<(), StoreError> {
     for statement in [&DELETE_ATTEMPTS, &DELETE_LOGS, &DELETE_ARTIFACTS] {
-        tx.execute(statement, vec![column(numbers).into_value()]).await?;
+        tx.execute(statement, vec![array(numbers)?]).await?;
     }
     if let Some(highest) = numbers.iter().max() {
         tx.execute(&REMEMBER, args!["task_number", *highest]).await?;
@@ -130,6 +129,6 @@ async fn delete_belongings(tx: &mut Transaction<'_>, numbers: &[TaskNumber]) -> 
 
 /// Removes the logs of tasks that stay.
 pub(super) async fn delete_logs(tx: &mut Transaction<'_>, numbers: &[TaskNumber]) -> Result<(), StoreError> {
-    tx.execute(&DELETE_LOGS, vec![column(numbers).into_value()]).await?;
+    tx.execute(&DELETE_LOGS, vec![array(numbers)?]).await?;
     Ok(())
 }

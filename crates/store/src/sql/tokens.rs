@@ -5,11 +5,11 @@ use swarm_model::{KeyId, Timestamp, TokenId, UserId, WorkerId};
 
 use crate::audit::AuditEntry;
 use crate::error::{Conflict, StoreError};
-use crate::sql::batch::{Batch, column, json, push_row};
 use crate::sql::database::Transaction;
 use crate::sql::row::{Fields, Row};
+use crate::sql::rows::{Rows, cells};
 use crate::sql::statement::{Statement, sql};
-use crate::sql::value::args;
+use crate::sql::value::{args, array, json};
 use crate::sql::{SqlStore, audit};
 use crate::token::{
     Credential, CredentialId, KeyRecord, LinkedSession, NewKey, NewToken, Revoked, RevokedToken, Rotate, Rotation,
@@ -194,19 +194,16 @@ impl TokenStore for SqlStore {
     }
 
     async fn touch(&self, uses: &[(CredentialId, Timestamp)]) -> Result<(), StoreError> {
-        let (mut tokens, mut keys) = (Batch::new(), Batch::new());
+        let (mut tokens, mut keys) = (Rows::default(), Rows::default());
         for (credential, at) in uses {
             match credential {
-                CredentialId::Token(id) => push_row!(tokens; id, at),
-                CredentialId::Key(id) => push_row!(keys; id, at),
+                CredentialId::Token(id) => tokens.push(cells![*id, *at]),
+                CredentialId::Key(id) => keys.push(cells![*id, *at]),
             }
         }
         let mut tx = self.db.begin().await?;
-        for (statement, batch) in [(&TOUCH_TOKENS, tokens), (&TOUCH_KEYS, keys)] {
-            if !batch.is_empty() {
-                tx.execute(statement, vec![batch.into_value()]).await?;
-            }
-        }
+        tx.write(&TOUCH_TOKENS, tokens).await?;
+        tx.write(&TOUCH_KEYS, keys).await?;
         tx.commit().await
     }
 }
@@ -272,7 +269,7 @@ pub(super) async fn revoke_everything_of(
 async fn with_enrolled(tx: &mut Transaction<'_>, keys: &[Row], now: Timestamp) -> Result<Revoked, StoreError> {
     let keys: Vec<KeyId> =
         keys.iter().map(|row| row.of("keys", "key_id").parsed("key_id")).collect::<Result<_, _>>()?;
-    let mut values = vec![column(&keys).into_value()];
+    let mut values = vec![array(&keys)?];
     values.extend(args![now]);
     let rows = tx.fetch(&REVOKE_ENROLLED, values).await?;
     Ok(Revoked { tokens: revoked_tokens(&rows)?, keys })

@@ -1,7 +1,14 @@
 //! Arguments of a statement.
 
-use swarm_model::{EventId, GrantId, KeyId, TaskId, TaskNumber, Timestamp, TokenId, UserId, WorkerId};
+use serde::Serialize;
+use swarm_model::change::{AttemptStatus, EventKind};
+use swarm_model::task::WaitReason;
+use swarm_model::{
+    EventId, FailureClass, GrantId, KeyId, RunId, TaskId, TaskNumber, TaskStatus, Timestamp, TokenId, ToolName, UserId,
+    WorkerId, WorkflowId,
+};
 
+use crate::error::StoreError;
 use crate::token::TokenHash;
 
 /// An argument. Each kind has its own absence, because PostgreSQL asks for the type of a null.
@@ -19,6 +26,17 @@ macro_rules! args {
 }
 
 pub(crate) use args;
+
+/// JSON text of a value that is kept as such.
+pub(crate) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Encode(error.into()))
+}
+
+/// A list of ids, numbers or names in one argument, which a statement unpacks with `jsonb_each` as `value->>0`.
+pub(crate) fn array<T: Serialize>(items: impl IntoIterator<Item = T>) -> Result<Value, StoreError> {
+    let items: Vec<[T; 1]> = items.into_iter().map(|item| [item]).collect();
+    Ok(Value::Text(Some(json(&items)?)))
+}
 
 /// PostgreSQL's text has no NUL, so that neither database gets one.
 fn without_nul(text: String) -> String {
@@ -49,9 +67,9 @@ impl From<Option<&str>> for Value {
     }
 }
 
-impl From<i64> for Value {
-    fn from(number: i64) -> Self {
-        Self::Int(Some(number))
+impl From<&String> for Value {
+    fn from(text: &String) -> Self {
+        Self::from(text.as_str())
     }
 }
 
@@ -67,35 +85,53 @@ impl From<usize> for Value {
     }
 }
 
-impl From<Option<u32>> for Value {
-    fn from(number: Option<u32>) -> Self {
-        Self::Int(number.map(i64::from))
-    }
+macro_rules! int_values {
+    ($($number:ty: $to_int:expr),+ $(,)?) => {
+        $(
+            impl From<$number> for Value {
+                fn from(number: $number) -> Self {
+                    Self::from(Some(number))
+                }
+            }
+
+            impl From<Option<$number>> for Value {
+                fn from(number: Option<$number>) -> Self {
+                    Self::Int(number.map($to_int))
+                }
+            }
+        )+
+    };
 }
 
-impl From<Timestamp> for Value {
-    fn from(at: Timestamp) -> Self {
-        Self::Int(Some(at.as_micros()))
-    }
+int_values! {
+    i64: |number| number,
+    u32: i64::from,
+    u8: i64::from,
+    Timestamp: Timestamp::as_micros,
+    TaskNumber: |number| number.0,
+    EventId: |event| event.0,
 }
 
-impl From<Option<Timestamp>> for Value {
-    fn from(at: Option<Timestamp>) -> Self {
-        Self::Int(at.map(Timestamp::as_micros))
-    }
+/// Members of closed sets, kept by their names.
+macro_rules! name_values {
+    ($($name:ty),+) => {
+        $(
+            impl From<$name> for Value {
+                fn from(name: $name) -> Self {
+                    Self::from(Some(name))
+                }
+            }
+
+            impl From<Option<$name>> for Value {
+                fn from(name: Option<$name>) -> Self {
+                    Self::Text(name.map(|name| name.as_str().to_owned()))
+                }
+            }
+        )+
+    };
 }
 
-impl From<TaskNumber> for Value {
-    fn from(number: TaskNumber) -> Self {
-        Self::Int(Some(number.0))
-    }
-}
-
-impl From<EventId> for Value {
-    fn from(event: EventId) -> Self {
-        Self::Int(Some(event.0))
-    }
-}
+name_values!(AttemptStatus, EventKind, FailureClass, TaskStatus, WaitReason, &ToolName);
 
 impl From<bool> for Value {
     fn from(flag: bool) -> Self {
@@ -145,4 +181,4 @@ macro_rules! id_values {
     };
 }
 
-id_values!(GrantId, KeyId, TaskId, TokenId, UserId, WorkerId);
+id_values!(GrantId, KeyId, RunId, TaskId, TokenId, UserId, WorkerId, WorkflowId);

@@ -6,11 +6,11 @@ use swarm_model::{UserId, WorkerId};
 
 use crate::audit::AuditEntry;
 use crate::error::{Conflict, StoreError};
-use crate::sql::batch::{Batch, json, push_row};
 use crate::sql::database::Transaction;
 use crate::sql::row::{Fields, Row};
+use crate::sql::rows::{Rows, cells};
 use crate::sql::statement::{Statement, sql};
-use crate::sql::value::{Value, args};
+use crate::sql::value::{Value, args, json};
 use crate::sql::{SqlStore, audit, tokens};
 use crate::token::Revoked;
 use crate::worker::{Grant, NewGrant, Registration, Seen, WorkerRecord, WorkerStore, WorkerView};
@@ -88,13 +88,13 @@ impl WorkerStore for SqlStore {
         if seen.is_empty() {
             return Ok(());
         }
-        let mut batch = Batch::new();
+        let mut rows = Rows::default();
         for seen in seen {
             let capabilities = seen.capabilities.as_ref().map(json).transpose()?;
-            push_row!(batch; seen.worker_id, seen.at, json(&seen.load)?, capabilities);
+            rows.push(cells![seen.worker_id, seen.at, json(&seen.load)?, capabilities]);
         }
         let mut tx = self.db.begin().await?;
-        tx.execute(&SAVE_SEEN, vec![batch.into_value()]).await?;
+        tx.write(&SAVE_SEEN, rows).await?;
         tx.commit().await
     }
 

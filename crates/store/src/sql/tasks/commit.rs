@@ -1,16 +1,16 @@
 //! The hot path: everything that one commit writes, in one statement for each kind of row.
 //!
-//! Batches are put together before the writer is taken, so that nobody waits for that.
+//! Rows are put together before the writer is taken, so that nobody waits for that.
 
-use swarm_model::change::{Changes, InsertTask, UpdateTask};
+use swarm_model::change::{AttemptStatus, Changes, InsertTask, UpdateTask};
 
 use crate::error::{Conflict, StoreError};
-use crate::sql::batch::{Batch, json, push_row};
 use crate::sql::database::{Database, Transaction, broken_constraint};
+use crate::sql::rows::{Rows, cells};
 use crate::sql::statement::{Statement, sql};
-use crate::sql::tasks::log::{PackedLogs, pack_logs};
+use crate::sql::tasks::log::pack_logs;
 use crate::sql::tasks::spec::stored_spec;
-use crate::sql::value::Value;
+use crate::sql::value::json;
 use crate::task::LateReport;
 
 const INSERT: Statement = sql!("tasks/insert");
@@ -26,136 +26,171 @@ pub(super) async fn commit(db: &Database, changes: &Changes) -> Result<(), Store
     if changes.is_empty() {
         return Ok(());
     }
-    let inserts = insert_batch(&changes.inserts)?;
-    let updates = update_batch(&changes.updates);
-    let edits = edit_batch(&changes.updates)?;
-    let opened = opened_batch(changes);
-    let attempts = attempts_batch(changes);
+    let inserts = insert_rows(&changes.inserts)?;
+    let updates = update_rows(&changes.updates);
+    let edits = edit_rows(&changes.updates)?;
+    let opened = opened_rows(changes);
+    let attempts = attempts_rows(changes);
     let logs = pack_logs(&changes.logs)?;
-    let late = late_batch(changes)?;
-    let events = events_batch(changes);
+    let late = late_rows(changes)?;
+    let events = events_rows(changes);
 
     let mut tx = db.begin().await?;
-    if !inserts.is_empty() {
-        let inserted = tx.try_execute(&INSERT, vec![inserts.into_value()]).await;
-        inserted.map_err(|error| taken(error, |constraint| constraint.contains("idempotency")))?;
-    }
+    write_new(&mut tx, &INSERT, inserts, |constraint| constraint.contains("idempotency")).await?;
     write_guarded(&mut tx, &UPDATE, updates).await?;
-    write(&mut tx, &EDIT, edits).await?;
-    if !opened.is_empty() {
-        let written = tx.try_execute(&OPEN_ATTEMPTS, vec![opened.into_value()]).await;
-        written.map_err(|error| taken(error, |_| false))?;
-    }
+    tx.write(&EDIT, edits).await?;
+    write_new(&mut tx, &OPEN_ATTEMPTS, opened, |_| false).await?;
     write_guarded(&mut tx, &UPDATE_ATTEMPTS, attempts).await?;
-    if let Some(PackedLogs { rows, lines }) = logs {
-        tx.execute(&APPEND_LOGS, vec![rows.into_value(), Value::from(lines)]).await?;
-    }
-    write(&mut tx, &KEEP_LATE, late).await?;
-    if !events.is_empty() {
-        let written = tx.try_execute(&INSERT_EVENTS, vec![events.into_value()]).await;
-        written.map_err(|error| taken(error, |_| false))?;
-    }
+    tx.write(&APPEND_LOGS, logs).await?;
+    tx.write(&KEEP_LATE, late).await?;
+    write_new(&mut tx, &INSERT_EVENTS, events, |_| false).await?;
     tx.commit().await
 }
 
-async fn write(tx: &mut Transaction<'_>, statement: &Statement, batch: Batch) -> Result<(), StoreError> {
-    if !batch.is_empty() {
-        tx.execute(statement, vec![batch.into_value()]).await?;
-    }
-    Ok(())
-}
-
-/// Every row of the batch must have found its row in the state that the decision was made on.
-async fn write_guarded(tx: &mut Transaction<'_>, statement: &Statement, batch: Batch) -> Result<(), StoreError> {
-    if batch.is_empty() {
-        return Ok(());
-    }
-    let expected = batch.rows();
-    let changed = tx.execute(statement, vec![batch.into_value()]).await?;
-    if changed == expected { Ok(()) } else { Err(Conflict::StaleVersion.into()) }
-}
-
-fn taken(error: sqlx::Error, is_idempotency_key: impl FnOnce(&str) -> bool) -> StoreError {
-    match broken_constraint(&error) {
+/// A row that is there already undoes the whole commit.
+async fn write_new(
+    tx: &mut Transaction<'_>,
+    statement: &Statement,
+    rows: Rows,
+    is_idempotency_key: fn(&str) -> bool,
+) -> Result<(), StoreError> {
+    let written = tx.try_write(statement, rows).await;
+    written.map(|_| ()).map_err(|error| match broken_constraint(&error) {
         Some(constraint) if is_idempotency_key(&constraint) => Conflict::IdempotencyKey.into(),
         Some(_) => Conflict::Exists.into(),
         None => error.into(),
-    }
+    })
 }
 
-fn insert_batch(inserts: &[InsertTask]) -> Result<Batch, StoreError> {
-    let mut batch = Batch::new();
+/// Every row must have found its row in the state that the decision was made on.
+async fn write_guarded(tx: &mut Transaction<'_>, statement: &Statement, rows: Rows) -> Result<(), StoreError> {
+    let expected = rows.len() as u64;
+    let changed = tx.write(statement, rows).await?;
+    if changed == expected { Ok(()) } else { Err(Conflict::StaleVersion.into()) }
+}
+
+fn insert_rows(inserts: &[InsertTask]) -> Result<Rows, StoreError> {
+    let mut rows = Rows::default();
     for InsertTask { head, row } in inserts {
-        push_row!(batch;
-            head.number, head.task_id, head.user_id, head.created_at, head.spec.description, stored_spec(&head.spec)?,
-            row.version, row.status, row.attempt, row.failures, row.losses, row.log_seq, row.ready_at, row.worker_id,
-            row.started_at, row.completed_at, head.spec.tool, row.progress, row.failure_class, row.error, row.wait_reason,
-            row.wait_until, row.cancel_requested_at, head.idempotency_key, head.traceparent, head.retry_of, head.workflow_id,
-            head.run_id, head.node,
-        );
-    }
-    Ok(batch)
-}
-
-fn update_batch(updates: &[UpdateTask]) -> Batch {
-    let mut batch = Batch::new();
-    for UpdateTask { number, row, result, .. } in updates {
-        push_row!(batch;
-            number, row.version, row.status, row.attempt, row.failures, row.losses, row.log_seq, row.ready_at, row.worker_id,
-            row.started_at, row.completed_at, result, row.progress, row.failure_class, row.error, row.wait_reason, row.wait_until,
+        rows.push(cells![
+            head.number,
+            head.task_id,
+            head.user_id,
+            head.created_at,
+            head.spec.description.as_str(),
+            stored_spec(&head.spec)?,
+            row.version,
+            row.status,
+            row.attempt,
+            row.failures,
+            row.losses,
+            row.log_seq,
+            row.ready_at,
+            row.worker_id,
+            row.started_at,
+            row.completed_at,
+            head.spec.tool.as_ref(),
+            row.progress,
+            row.failure_class,
+            row.error.as_deref(),
+            row.wait_reason,
+            row.wait_until,
             row.cancel_requested_at,
-        );
+            head.idempotency_key.as_deref(),
+            head.traceparent.as_deref(),
+            head.retry_of,
+            head.workflow_id,
+            head.run_id,
+            head.node.as_deref(),
+        ]);
     }
-    batch
+    Ok(rows)
 }
 
-fn edit_batch(updates: &[UpdateTask]) -> Result<Batch, StoreError> {
-    let mut batch = Batch::new();
+fn update_rows(updates: &[UpdateTask]) -> Rows {
+    Rows::of(updates.iter().map(|UpdateTask { number, row, result, .. }| {
+        cells![
+            *number,
+            row.version,
+            row.status,
+            row.attempt,
+            row.failures,
+            row.losses,
+            row.log_seq,
+            row.ready_at,
+            row.worker_id,
+            row.started_at,
+            row.completed_at,
+            result.as_deref(),
+            row.progress,
+            row.failure_class,
+            row.error.as_deref(),
+            row.wait_reason,
+            row.wait_until,
+            row.cancel_requested_at,
+        ]
+    }))
+}
+
+fn edit_rows(updates: &[UpdateTask]) -> Result<Rows, StoreError> {
+    let mut rows = Rows::default();
     for update in updates {
         if let Some(spec) = &update.spec {
-            push_row!(batch; update.number, spec.description, stored_spec(spec)?, spec.tool);
+            rows.push(cells![update.number, spec.description.as_str(), stored_spec(spec)?, spec.tool.as_ref()]);
         }
     }
-    Ok(batch)
+    Ok(rows)
 }
 
-fn opened_batch(changes: &Changes) -> Batch {
-    let mut batch = Batch::new();
-    for opened in &changes.opened {
-        let status = swarm_model::change::AttemptStatus::Assigned;
-        push_row!(batch;
-            opened.number, opened.attempt, opened.worker_id, opened.tool, status, opened.assigned_at, opened.model,
-        );
-    }
-    batch
+fn opened_rows(changes: &Changes) -> Rows {
+    Rows::of(changes.opened.iter().map(|opened| {
+        cells![
+            opened.number,
+            opened.attempt,
+            opened.worker_id,
+            &opened.tool,
+            AttemptStatus::Assigned,
+            opened.assigned_at,
+            opened.model.as_deref(),
+        ]
+    }))
 }
 
-fn attempts_batch(changes: &Changes) -> Batch {
-    let mut batch = Batch::new();
-    for update in &changes.attempts {
-        push_row!(batch;
-            update.number, update.attempt, update.status, update.started_at, update.ended_at, update.record, update.failure_class,
-            update.error,
-        );
-    }
-    batch
+fn attempts_rows(changes: &Changes) -> Rows {
+    Rows::of(changes.attempts.iter().map(|update| {
+        cells![
+            update.number,
+            update.attempt,
+            update.status,
+            update.started_at,
+            update.ended_at,
+            update.record.as_deref(),
+            update.failure_class,
+            update.error.as_deref(),
+        ]
+    }))
 }
 
-fn late_batch(changes: &Changes) -> Result<Batch, StoreError> {
-    let mut batch = Batch::new();
+fn late_rows(changes: &Changes) -> Result<Rows, StoreError> {
+    let mut rows = Rows::default();
     for late in &changes.late {
         let report = json(&LateReport { outcome: late.outcome.clone(), record: late.record.clone() })?;
-        push_row!(batch; late.task_id, late.attempt, late.worker_id, report);
+        rows.push(cells![late.task_id, late.attempt, late.worker_id, report]);
     }
-    Ok(batch)
+    Ok(rows)
 }
 
-fn events_batch(changes: &Changes) -> Batch {
-    let mut batch = Batch::new();
-    for event in &changes.events {
-        push_row!(batch;
-            event.id, event.at, event.kind, event.user_id, event.number, event.worker_id, event.attempt, event.detail,
-        );
-    }
-    batch
+fn events_rows(changes: &Changes) -> Rows {
+    Rows::of(changes.events.iter().map(|event| {
+        cells![
+            event.id,
+            event.at,
+            event.kind,
+            event.user_id,
+            event.number,
+            event.worker_id,
+            event.attempt,
+            event.detail.as_deref(),
+        ]
+    }))
 }

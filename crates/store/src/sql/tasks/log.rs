@@ -9,8 +9,8 @@ use swarm_model::change::AppendLog;
 use swarm_model::log::{LogEntry, LogLine, LogStream};
 
 use crate::error::{Cause, StoreError};
-use crate::sql::batch::{Batch, push_row};
 use crate::sql::database::Database;
+use crate::sql::rows::{Rows, cells};
 use crate::sql::statement::{Statement, sql};
 use crate::sql::value::args;
 use crate::task::LogPage;
@@ -30,13 +30,6 @@ const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// How many batches are read at once.
 const BATCHES_AT_ONCE: usize = 64;
 
-/// Batches of lines, ready to be written: the rows, and the lines of all of them in one piece.
-#[derive(Debug)]
-pub(super) struct PackedLogs {
-    pub(super) rows: Batch,
-    pub(super) lines: Vec<u8>,
-}
-
 /// A line as it is kept, with the short names that matter in a million of them.
 #[derive(Serialize, Deserialize)]
 struct StoredLine<'a> {
@@ -50,9 +43,8 @@ struct StoredLine<'a> {
     at_micros: i64,
 }
 
-pub(super) fn pack_logs(logs: &[AppendLog]) -> Result<Option<PackedLogs>, StoreError> {
-    let mut rows = Batch::new();
-    let mut lines = Vec::new();
+pub(super) fn pack_logs(logs: &[AppendLog]) -> Result<Rows, StoreError> {
+    let mut rows = Rows::default();
     let mut compressor = None;
     for log in logs {
         let (Some(first), Some(last)) = (log.lines.first(), log.lines.last()) else { continue };
@@ -62,12 +54,9 @@ pub(super) fn pack_logs(logs: &[AppendLog]) -> Result<Option<PackedLogs>, StoreE
         };
         let packed = compressor.compress(&plain_lines(&log.lines)?)?;
         let last_seq = log.first_seq + log.lines.len() as u64 - 1;
-        // The statement counts bytes from 1.
-        let (offset, length) = (lines.len() as u64 + 1, packed.len() as u64);
-        push_row!(rows; log.number, log.attempt, log.first_seq, last_seq, first.n, last.n, offset, length);
-        lines.extend_from_slice(&packed);
+        rows.push(cells![log.number, log.attempt, log.first_seq, last_seq, first.n, last.n, packed]);
     }
-    Ok((!rows.is_empty()).then_some(PackedLogs { rows, lines }))
+    Ok(rows)
 }
 
 fn plain_lines(lines: &[LogLine]) -> Result<Vec<u8>, StoreError> {

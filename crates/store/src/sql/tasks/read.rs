@@ -7,12 +7,12 @@ use swarm_model::invariants::AuditedTask;
 use swarm_model::{EventId, TaskNumber, TaskRef, UserId};
 
 use crate::error::StoreError;
-use crate::sql::batch::{Batch, column, push_row};
 use crate::sql::database::{Database, Transaction};
 use crate::sql::row::{Fields, Row};
+use crate::sql::rows::{Rows, cells};
 use crate::sql::statement::{Statement, sql};
 use crate::sql::tasks::spec::read_spec;
-use crate::sql::value::{Value, args};
+use crate::sql::value::{Value, args, array};
 use crate::task::{Counters, EventScope, StoredAttempt, StoredTask, TaskCounts, TaskFilter, TaskSummary};
 
 const LIVE: Statement = sql!("tasks/live");
@@ -76,18 +76,15 @@ pub(super) async fn tasks_by_key(db: &Database, keys: &[(UserId, String)]) -> Re
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let mut batch = Batch::new();
-    for (user, key) in keys {
-        push_row!(batch; user, key);
-    }
-    db.read(&BY_KEY, vec![batch.into_value()]).await?.iter().map(stored_task).collect()
+    let wanted = Rows::of(keys.iter().map(|(user, key)| cells![*user, key]));
+    db.read_for(&BY_KEY, wanted).await?.iter().map(stored_task).collect()
 }
 
 pub(super) async fn list(db: &Database, filter: &TaskFilter) -> Result<Vec<TaskSummary>, StoreError> {
     let before = filter.before.unwrap_or(TaskNumber(i64::MAX));
     let statuses = match filter.statuses.as_slice() {
         [] => Value::Text(None),
-        some => column(some).into_value(),
+        some => array(some)?,
     };
     let tool = filter.tool.as_ref().map(swarm_model::ToolName::as_str);
     let pattern = filter.text.as_deref().map(containing);
@@ -152,7 +149,7 @@ pub(super) async fn events_after(
         EventScope::All => db.read(&EVENTS_ALL, args![after, limit]).await?,
         EventScope::Of { user, workers } => {
             let mut values = args![after, limit, *user];
-            values.push(column(workers).into_value());
+            values.push(array(workers)?);
             db.read(&EVENTS_SCOPED, values).await?
         }
     };

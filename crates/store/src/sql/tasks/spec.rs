@@ -7,7 +7,7 @@ use swarm_model::ToolName;
 use swarm_model::task::{Limits, OnLoss, Priority, Queue, Requirements, RetryPolicy, TaskInput, TaskSpec};
 
 use crate::error::StoreError;
-use crate::sql::batch::json;
+use crate::sql::value::json;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
