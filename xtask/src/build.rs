@@ -8,9 +8,13 @@ use crate::{
     cargo::{Workspace, run},
     exec::become_program,
     panel,
+    parts::postgres::{self, Durability, Server},
     steps::Steps,
     wasm::Toolchain,
 };
+
+/// Where the benchmark finds a PostgreSQL server.
+const POSTGRES: &str = "GARAGESWARM_TEST_POSTGRES";
 
 /// Builds, then becomes `garageswarm up`.
 pub(crate) fn up(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
@@ -26,12 +30,25 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Builds, then becomes the benchmark, which finds the binary through `GARAGESWARM_BIN`.
+/// Builds, then runs the benchmark, which finds the binary through `GARAGESWARM_BIN`, and a PostgreSQL server of its
+/// own where one is installed.
 pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     built(workspace)?;
     run(workspace.cargo().args(["build", "--release", "--package", "swarm-bench"]))?;
     let bench = workspace.binary().with_file_name(format!("garageswarm-bench{}", std::env::consts::EXE_SUFFIX));
-    become_program(Command::new(bench).args(args).env("GARAGESWARM_BIN", workspace.binary()))
+    let mut command = Command::new(bench);
+    command.args(args).env("GARAGESWARM_BIN", workspace.binary());
+    let server = if std::env::var_os(POSTGRES).is_some() {
+        None
+    } else {
+        postgres::programs().map(|programs| Server::start(&programs, Durability::On)).transpose()?
+    };
+    match &server {
+        Some(server) => _ = command.env(POSTGRES, server.url()),
+        None => println!("PostgreSQL is not here and is not measured (apt-get install postgresql)"),
+    }
+    run(&mut command)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn built(workspace: &Workspace) -> Result<()> {

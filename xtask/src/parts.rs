@@ -6,7 +6,7 @@
 
 pub(crate) mod apt;
 mod npm;
-mod postgres;
+pub(crate) mod postgres;
 
 use std::{
     env,
@@ -127,7 +127,7 @@ impl Parts {
         }
         match postgres::programs() {
             Some(programs) => {
-                let server = postgres::Server::start(&programs)?;
+                let server = postgres::Server::start(&programs, postgres::Durability::Off)?;
                 println!("  PostgreSQL: {}", server.url());
                 self.variables.push((VARIABLE, server.url()));
                 self.postgres = Some(server);

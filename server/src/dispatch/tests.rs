@@ -19,13 +19,29 @@ use swarm_store::task::{
 };
 use swarm_store::{AuditEntry, Outage};
 
+use tokio::sync::{Notify, watch};
+
 use super::*;
 
-/// A store in memory whose commits fail while `broken` stands.
-#[derive(Debug, Default)]
+/// A store in memory whose commits fail while `broken` stands, and wait while the gate is closed.
+#[derive(Debug)]
 struct Fragile {
     inner: MemoryStore,
     broken: AtomicBool,
+    /// Says when a commit has come to the gate.
+    arrivals: Notify,
+    is_open: watch::Sender<bool>,
+}
+
+impl Default for Fragile {
+    fn default() -> Self {
+        Self {
+            inner: MemoryStore::default(),
+            broken: AtomicBool::new(false),
+            arrivals: Notify::new(),
+            is_open: watch::Sender::new(true),
+        }
+    }
 }
 
 type Stored<T> = Result<T, StoreError>;
@@ -33,6 +49,8 @@ type Stored<T> = Result<T, StoreError>;
 #[async_trait]
 impl TaskStore for Fragile {
     async fn commit(&self, changes: &Changes) -> Stored<()> {
+        self.arrivals.notify_one();
+        self.is_open.subscribe().wait_for(|is_open| *is_open).await.unwrap();
         if self.broken.load(Ordering::SeqCst) {
             return Err(StoreError::Unavailable { kind: Outage::Full, source: "the disk is full".into() });
         }
@@ -176,6 +194,33 @@ impl World {
         (session, frames, reply)
     }
 
+    /// Holds up every commit until [`Self::open_gate`].
+    fn close_gate(&self) {
+        self.store.is_open.send_replace(false);
+    }
+
+    fn open_gate(&self) {
+        self.store.is_open.send_replace(true);
+    }
+
+    /// Submits in the background, and waits until the commit that holds it stands at the gate.
+    async fn submit_to_gate(&self, task: NewTask) -> Submission {
+        // An arrival of an earlier commit does not count.
+        let arrival = self.store.arrivals.notified();
+        tokio::pin!(arrival);
+        if arrival.as_mut().enable() {
+            arrival.set(self.store.arrivals.notified());
+        }
+        let submission = self.submit_later(task);
+        arrival.await;
+        submission
+    }
+
+    fn submit_later(&self, task: NewTask) -> Submission {
+        let dispatcher = self.dispatcher.clone();
+        tokio::spawn(async move { dispatcher.submit(vec![task]).await })
+    }
+
     fn set_broken(&self, broken: bool) {
         self.store.broken.store(broken, Ordering::SeqCst);
     }
@@ -187,6 +232,8 @@ impl World {
         self.tracker.wait().await;
     }
 }
+
+type Submission = tokio::task::JoinHandle<Result<Vec<SubmittedTask>, DispatchError>>;
 
 async fn assignment(frames: &mut mpsc::Receiver<ToWorker>) -> Assignment {
     match frames.recv().await {
@@ -269,5 +316,63 @@ async fn an_older_socket_that_closes_says_nothing_about_the_newer_one() {
     world.dispatcher.leave(worker, old_session).await;
     world.dispatcher.submit(vec![world.task()]).await.unwrap();
     assert_eq!(assignment(&mut new).await.number, TaskNumber(1));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_being_stored_is_known_already() {
+    let world = World::start().await;
+    world.close_gate();
+    let keyed = || NewTask { idempotency_key: Some("once".to_owned()), ..world.task() };
+    let first = world.submit_to_gate(keyed()).await;
+    let again = world.submit_later(keyed());
+    let other = world.submit_later(world.task());
+    tokio::task::yield_now().await;
+    assert!(!first.is_finished(), "nobody is told before the commit stands");
+    world.open_gate();
+    let (first, again) = (first.await.unwrap().unwrap(), again.await.unwrap().unwrap());
+    assert_eq!((first[0].head.number, first[0].is_known), (TaskNumber(1), false));
+    assert_eq!((again[0].head.number, again[0].is_known), (TaskNumber(1), true));
+    assert_eq!(other.await.unwrap().unwrap()[0].head.number, TaskNumber(2));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn what_came_while_a_commit_failed_failed_with_it() {
+    let world = World::start().await;
+    world.close_gate();
+    let first = world.submit_to_gate(world.task()).await;
+    let second = world.submit_later(world.task());
+    for _ in 0..8 {
+        // The second gets onto the board, which is thrown away.
+        tokio::task::yield_now().await;
+    }
+    world.set_broken(true);
+    world.open_gate();
+    assert!(matches!(first.await.unwrap(), Err(DispatchError::Store(_))));
+    let second = second.await.unwrap();
+    assert!(matches!(second, Err(DispatchError::Store(_))), "{second:?}");
+    world.set_broken(false);
+    let submitted = world.dispatcher.submit(vec![world.task()]).await.unwrap();
+    assert_eq!(submitted[0].head.number, TaskNumber(1), "the numbers of the lost ones are free");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_comes_back_during_a_commit_is_told_what_the_commit_gave_it() {
+    let world = World::start().await;
+    let worker = WorkerId::generate(&SystemClock);
+    let (_, mut old, _) = world.join(worker, Vec::new()).await;
+    world.close_gate();
+    let submission = world.submit_to_gate(world.task()).await;
+    let mut joining = Box::pin(world.join(worker, Vec::new()));
+    assert!(futures_util::poll!(&mut joining).is_pending(), "it waits for the commit that gives it the task");
+    world.open_gate();
+    let attempt = assignment(&mut old).await.attempt_ref();
+    submission.await.unwrap().unwrap();
+    let (_, mut new, _) = joining.await;
+    // The hello did not name the attempt: it never began, and comes again under the next number.
+    let again = assignment(&mut new).await.attempt_ref();
+    assert_eq!((again.task_id, again.attempt), (attempt.task_id, attempt.attempt + 1));
     world.finish().await;
 }

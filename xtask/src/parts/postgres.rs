@@ -31,7 +31,16 @@ pub(crate) fn programs() -> Option<PathBuf> {
     })
 }
 
-/// A running server, empty, with durability off: it is thrown away.
+/// Whether what is committed must be on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// For tests: the server is thrown away, and nobody cuts its power.
+    Off,
+    /// For measurements.
+    On,
+}
+
+/// A running server, empty; it is thrown away in the end.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
@@ -40,10 +49,10 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(programs: &Path) -> Result<Self> {
+    pub(crate) fn start(programs: &Path, durability: Durability) -> Result<Self> {
         let folder = std::env::temp_dir().join(format!("garageswarm-postgres-{}", std::process::id()));
         fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
-        let started = Self::start_in(programs, &folder);
+        let started = Self::start_in(programs, &folder, durability);
         if started.is_err() {
             // The reason counts more than what stays behind.
             drop(fs::remove_dir_all(&folder));
@@ -51,7 +60,7 @@ impl Server {
         started
     }
 
-    fn start_in(programs: &Path, folder: &Path) -> Result<Self> {
+    fn start_in(programs: &Path, folder: &Path, durability: Durability) -> Result<Self> {
         let user = unprivileged()?;
         if let Some(user) = &user {
             run(Command::new("chown").arg(format!("{}:{}", user.uid, user.gid)).arg(folder))?;
@@ -64,7 +73,8 @@ impl Server {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let mut postgres = as_user(user.as_ref(), &programs.join("postgres"));
         postgres.arg("-D").arg(&data).arg("-k").arg(folder).args(["-h", "127.0.0.1", "-p", &port.to_string()]);
-        postgres.args(["-c", "fsync=off", "-c", "max_connections=200"]).current_dir("/");
+        let fsync = if durability == Durability::On { "fsync=on" } else { "fsync=off" };
+        postgres.args(["-c", fsync, "-c", "max_connections=200"]).current_dir("/");
         let log = fs::File::create(folder.join("log"))?;
         let child = postgres.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
         let server = Self { child, folder: folder.to_owned(), port };
