@@ -15,8 +15,12 @@ use crate::token::{NewToken, Revoked};
 #[async_trait]
 pub trait WorkerStore: Send + Sync + std::fmt::Debug {
     /// Enrols a worker, or takes back one that its owner enrolled before: the key loses a use, the worker gets
-    /// its credential and its owner their role, and older credentials of the worker end, in one transaction.
+    /// its credential and its owner their role, and older credentials of the worker end, in one transaction. A
+    /// machine that is another worker of the same owner is a [`Conflict::Exists`](crate::Conflict::Exists).
     async fn register(&self, registration: &Registration, audit: &AuditEntry) -> Result<Revoked, StoreError>;
+
+    /// The worker that this machine of `owner` is, unless it was removed.
+    async fn worker_of_machine(&self, owner: UserId, machine_id: &str) -> Result<Option<WorkerId>, StoreError>;
 
     /// One worker, also a removed one.
     async fn worker(&self, worker: WorkerId) -> Result<Option<WorkerRecord>, StoreError>;

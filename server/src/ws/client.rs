@@ -28,6 +28,7 @@ use crate::error::ApiError;
 use crate::extract::Path;
 use crate::hub::Notice;
 use crate::state::AppState;
+use crate::ws::READ_BUFFER;
 
 /// Bytes of one message from a viewer.
 const MAX_MESSAGE: usize = 64 * 1024;
@@ -54,7 +55,7 @@ pub(crate) async fn client_socket(
         return Err(ApiError::new(ErrorCode::NotFound, "events are told to the person they concern only"));
     }
     let tracker = state.tracker.clone();
-    let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
+    let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE).read_buffer_size(READ_BUFFER);
     Ok(upgrade.on_upgrade(move |socket| tracker.track_future(serve(state, identity, user_id, socket))))
 }
 

@@ -23,6 +23,7 @@ use crate::auth::Identity;
 use crate::error::ApiError;
 use crate::extract::Path;
 use crate::state::AppState;
+use crate::ws::READ_BUFFER;
 
 /// How long a worker may take to say hello.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
@@ -41,7 +42,7 @@ pub(crate) async fn worker_socket(
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, ApiError> {
     let (record, _) = workers::load(&state, &identity, Operation::ActAsWorker, id).await?;
-    let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
+    let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE).read_buffer_size(READ_BUFFER);
     let tracker = state.tracker.clone();
     Ok(upgrade.on_upgrade(move |socket| tracker.track_future(serve(state, record, socket))))
 }

@@ -158,7 +158,7 @@ mod tests {
             println!("left out: PostgreSQL (apt-get install postgresql)");
             return;
         };
-        let server = Server::start(&programs).unwrap();
+        let server = Server::start(&programs, Durability::Off).unwrap();
         let (folder, port) = (server.folder.clone(), server.port);
         assert!(std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
         drop(server);

@@ -5,6 +5,7 @@
 mod account;
 mod backups;
 mod home;
+mod panel;
 mod refusals;
 mod restarts;
 mod tasks;

@@ -116,6 +116,9 @@ CREATE TABLE workers (
     removed_at BIGINT
 );
 
+-- A person's machine is one worker, also where it enrols twice at once.
+CREATE UNIQUE INDEX workers_machine ON workers (owner, machine_id) WHERE removed_at IS NULL;
+
 CREATE TABLE user_workers (
     id TEXT NOT NULL PRIMARY KEY,
     user_id TEXT NOT NULL REFERENCES users (user_id),

@@ -6,7 +6,7 @@ use swarm_model::{UserId, WorkerId};
 
 use crate::audit::AuditEntry;
 use crate::error::{Conflict, StoreError};
-use crate::sql::database::Transaction;
+use crate::sql::database::{Transaction, broken_constraint};
 use crate::sql::row::{Fields, Row};
 use crate::sql::rows::{Rows, cells};
 use crate::sql::statement::{Statement, sql};
@@ -16,6 +16,7 @@ use crate::token::Revoked;
 use crate::worker::{Grant, NewGrant, Registration, Seen, WorkerRecord, WorkerStore, WorkerView};
 
 const REGISTER: Statement = sql!("workers/register");
+const OF_MACHINE: Statement = sql!("workers/of_machine");
 const BY_ID: Statement = sql!("workers/by_id");
 const ALL: Statement = sql!("workers/all");
 const FOR_USER: Statement = sql!("workers/for_user");
@@ -49,7 +50,12 @@ impl WorkerStore for SqlStore {
             false,
             audit.at,
         ];
-        if tx.execute(&REGISTER, values).await? == 0 {
+        let registered = tx.try_execute(&REGISTER, values).await;
+        let registered = registered.map_err(|error| match broken_constraint(&error) {
+            Some(_) => Conflict::Exists.into(),
+            None => StoreError::from(error),
+        })?;
+        if registered == 0 {
             return Err(Conflict::OthersWorker.into());
         }
         let revoked = tokens::revoke_tokens_of_worker(&mut tx, registration.worker_id, audit.at).await?;
@@ -64,6 +70,11 @@ impl WorkerStore for SqlStore {
         audit::write(&mut tx, audit).await?;
         tx.commit().await?;
         Ok(revoked)
+    }
+
+    async fn worker_of_machine(&self, owner: UserId, machine_id: &str) -> Result<Option<WorkerId>, StoreError> {
+        let rows = self.db.read(&OF_MACHINE, args![owner, machine_id]).await?;
+        rows.first().map(|row| row.of("workers", "worker_id").parsed("worker_id")).transpose()
     }
 
     async fn worker(&self, worker: WorkerId) -> Result<Option<WorkerRecord>, StoreError> {

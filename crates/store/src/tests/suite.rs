@@ -95,6 +95,7 @@ macro_rules! store_suite {
         $crate::tests::suite::stamp!($open, workers:
             a_worker_joins_with_its_key_and_owner,
             a_key_never_enrols_more_than_it_may,
+            a_machine_is_one_worker_of_its_owner,
             coming_back_replaces_the_credential,
             another_persons_worker_cannot_be_taken,
             people_see_their_workers_and_shared_ones,

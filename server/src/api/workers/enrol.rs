@@ -33,10 +33,8 @@ pub(super) async fn register_worker(
             "machine_id and machine_name hold 1 to {MAX_NAME} printable characters"
         )));
     }
-    let mine = state.stores.workers.workers_for(key.user_id, false).await?;
-    let known =
-        mine.into_iter().find(|view| view.worker.machine_id == wish.machine_id && view.worker.owner == key.user_id);
-    let worker_id = known.map_or_else(|| state.new_id(WorkerId::new), |view| view.worker.worker_id);
+    let known = state.stores.workers.worker_of_machine(key.user_id, &wish.machine_id).await?;
+    let worker_id = known.unwrap_or_else(|| state.new_id(WorkerId::new));
     let Issued { secret, hash } = issue(Purpose::Worker);
     let credential = NewToken {
         token_id: state.new_id(TokenId::new),

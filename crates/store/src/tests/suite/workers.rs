@@ -90,6 +90,24 @@ pub(crate) async fn a_key_never_enrols_more_than_it_may(backend: &impl HasStores
     assert_eq!(stores.tokens.credential(&bounded.hash, START).await.unwrap(), None, "used up");
 }
 
+pub(crate) async fn a_machine_is_one_worker_of_its_owner(backend: &impl HasStores) {
+    let stores = backend.stores();
+    two_people(stores).await;
+    let workers = &stores.workers;
+    let same_machine = |n, owner| Registration { machine_id: "machine".to_owned(), ..registration(n, owner, None) };
+    workers.register(&same_machine(1, user(1)), &entry("worker_joined")).await.unwrap();
+    let twice = workers.register(&same_machine(2, user(1)), &entry("worker_joined")).await;
+    assert_eq!(conflict(twice), Conflict::Exists);
+    workers.register(&same_machine(3, user(2)), &entry("worker_joined")).await.unwrap();
+    assert_eq!(workers.worker_of_machine(user(1), "machine").await.unwrap(), Some(worker(1)));
+    assert_eq!(workers.worker_of_machine(user(2), "machine").await.unwrap(), Some(worker(3)));
+    assert_eq!(workers.worker_of_machine(user(1), "another").await.unwrap(), None);
+    workers.remove(worker(1), &entry("worker_removed")).await.unwrap();
+    assert_eq!(workers.worker_of_machine(user(1), "machine").await.unwrap(), None);
+    workers.register(&same_machine(2, user(1)), &entry("worker_joined")).await.unwrap();
+    assert_eq!(workers.worker_of_machine(user(1), "machine").await.unwrap(), Some(worker(2)));
+}
+
 pub(crate) async fn coming_back_replaces_the_credential(backend: &impl HasStores) {
     let stores = backend.stores();
     two_people(stores).await;

@@ -1,0 +1,257 @@
+//! The panel in a real browser: what a person sees and does on the first day.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
+use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
+use fantoccini::{Client, ClientBuilder, Locator};
+use serde_json::{Value, json};
+
+use crate::home::{Home, PATIENCE, Running};
+
+/// A browser, and the driver that commands it.
+struct Browser {
+    client: Client,
+    _driver: Running,
+}
+
+/// What the page wrote into its console.
+#[derive(Debug)]
+struct ConsoleLog;
+
+/// A command of the browser's own protocol.
+#[derive(Debug)]
+struct DevTools(&'static str, Value);
+
+impl WebDriverCompatibleCommand for ConsoleLog {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(json!({ "cmd": self.0, "params": self.1 }).to_string()))
+    }
+}
+
+impl Browser {
+    /// Starts a browser with an empty profile; `None`, and a word on why, where there is none.
+    async fn start(home: &Home) -> Option<Self> {
+        let part = |name: &str| std::env::var_os(name).map(PathBuf::from);
+        let (Some(browser), Some(driver)) = (part("GARAGESWARM_TEST_CHROMIUM"), part("GARAGESWARM_TEST_CHROMEDRIVER"))
+        else {
+            println!(
+                "left out: a browser (apt-get install chromium chromium-driver, then set GARAGESWARM_TEST_CHROMIUM \
+                 and GARAGESWARM_TEST_CHROMEDRIVER to their paths)"
+            );
+            return None;
+        };
+        let mut command = Command::new(driver);
+        command.arg("--port=0");
+        let mut driver = Running::start(command);
+        driver.wait_for("started successfully on port ");
+        let said = driver.stdout();
+        let port = said.split("started successfully on port ").nth(1).unwrap();
+        let port: u16 = port.split('.').next().unwrap().trim().parse().unwrap();
+        let profile = format!("--user-data-dir={}", home.path("browser").display());
+        let capabilities = json!({
+            "goog:loggingPrefs": { "browser": "ALL" },
+            "goog:chromeOptions": {
+                "binary": browser,
+                // Its own sandbox does not work for root, as whom machines of this kind run everything.
+                "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", profile],
+            },
+        });
+        let Value::Object(capabilities) = capabilities else { unreachable!() };
+        let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
+            .capabilities(Capabilities::from(capabilities))
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .unwrap();
+        Some(Self { client, _driver: driver })
+    }
+
+    /// Does it, and ends the browser in any case: killed with its driver it would stay.
+    async fn during(self, story: impl AsyncFnOnce(&Page)) {
+        let page = Page { client: self.client.clone() };
+        let told = futures_util::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(story(&page))).await;
+        if told.is_err() {
+            page.shot("failed").await;
+            println!("{}\n{:?}", page.text().await, page.console().await);
+        }
+        self.client.close().await.unwrap();
+        told.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    }
+}
+
+/// What a person can do in the window.
+struct Page {
+    client: Client,
+}
+
+impl Page {
+    async fn goto(&self, url: &str) {
+        self.client.goto(url).await.unwrap();
+    }
+
+    async fn script(&self, script: &str) -> Value {
+        self.client.execute(script, Vec::new()).await.unwrap()
+    }
+
+    async fn text(&self) -> String {
+        self.script("return document.body.innerText").await.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Waits until the expression is true.
+    async fn until(&self, expression: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.script(&format!("return Boolean({expression})")).await != json!(true) {
+            assert!(Instant::now() < deadline, "never true: {expression}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until the page says this.
+    async fn sees(&self, words: &str) {
+        self.until(&format!("document.body.innerText.includes({})", json!(words))).await;
+    }
+
+    /// Presses the visible button or link with this label.
+    async fn press(&self, label: &str) {
+        let found = format!(
+            "[...document.querySelectorAll('dialog[open] button, dialog[open] a, button, a')]\
+             .find(one => one.innerText.trim().startsWith({}) && one.checkVisibility() && !one.disabled)",
+            json!(label)
+        );
+        self.until(&found).await;
+        self.script(&format!("{found}.click()")).await;
+    }
+
+    /// Presses a key of the whole page.
+    async fn key(&self, key: char) {
+        let keys = KeyActions::new("keys".to_owned());
+        let keys = keys.then(KeyAction::Down { value: key }).then(KeyAction::Up { value: key });
+        self.client.perform_actions(keys).await.unwrap();
+    }
+
+    async fn write(&self, selector: &str, text: &str) {
+        let field = self.client.wait().for_element(Locator::Css(selector)).await.unwrap();
+        field.send_keys(text).await.unwrap();
+    }
+
+    async fn devtools(&self, command: &'static str, params: Value) {
+        self.client.issue_cmd(DevTools(command, params)).await.unwrap();
+    }
+
+    async fn size(&self, width: u32, height: u32) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
+        self.devtools("Emulation.setDeviceMetricsOverride", size).await;
+    }
+
+    async fn scheme(&self, scheme: &str) {
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.devtools("Emulation.setEmulatedMedia", features).await;
+    }
+
+    /// Warnings and errors since the last call.
+    async fn console(&self) -> Vec<String> {
+        let entries = self.client.issue_cmd(ConsoleLog).await.unwrap();
+        let entries = entries.as_array().cloned().unwrap_or_default();
+        let bad = entries.iter().filter(|entry| matches!(entry["level"].as_str(), Some("SEVERE" | "WARNING")));
+        bad.map(|entry| entry["message"].to_string()).collect()
+    }
+
+    /// Keeps a picture, to be looked at.
+    async fn shot(&self, name: &str) {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("panel");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(format!("{name}.png")), self.client.screenshot().await.unwrap()).unwrap();
+    }
+}
+
+/// The link that signs a browser in.
+fn link(up: &Running) -> String {
+    let said = up.stdout();
+    said.split_whitespace().find(|word| word.contains("/signin#")).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_person_signs_in_submits_watches_and_loses_nothing() {
+    let home = Home::new();
+    let Some(browser) = Browser::start(&home).await else { return };
+    let up = home.up(&[]);
+    let (link, listen) = (link(&up), up.listen());
+    browser
+        .during(async |page| {
+            page.size(1440, 900).await;
+            page.goto(&link).await;
+            page.press("Run the demonstration").await;
+            page.sees("This is a demonstration: no AI model is at work here").await;
+            page.shot("first-run").await;
+            let address = page.script("return location.href").await;
+            assert!(!address.as_str().unwrap().contains("gs_link"), "the link's secret leaves the address: {address}");
+
+            page.press("Go to Home instead").await;
+            page.sees("machine is ready").await;
+            page.key('n').await;
+            page.write("dialog[open] #prompt", "Tell me about leases").await;
+            page.press("Submit").await;
+            page.sees("Tell me about leases").await;
+            page.goto(&format!("http://{listen}/tasks/2")).await;
+            page.sees("What you see is real nevertheless").await;
+            page.shot("running").await;
+            assert_eq!(page.console().await, [""; 0], "the console is clean");
+
+            // Whatever dies, the page goes on.
+            up.kill();
+            page.sees("Reconnecting").await;
+            page.shot("reconnecting").await;
+            let up = home.up_at(&listen, &[]);
+            page.until("document.querySelector('.state-line .state.done')").await;
+            page.sees("attempt 2").await;
+            page.shot("done").await;
+            drop(up);
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn every_page_fits_a_phone_and_both_schemes() {
+    let home = Home::new();
+    let Some(browser) = Browser::start(&home).await else { return };
+    let up = home.up(&[]);
+    let long = "a-word-without-any-room-to-break-".repeat(12);
+    home.ok(&["task", "submit", "--wait", "--tool", "command", "--", "sh", "-c", &format!("echo {long}; exit 3")]);
+    home.ok(&["task", "submit", "--wait", "Say hello"]);
+    browser
+        .during(async |page| {
+            page.goto(&link(&up)).await;
+            page.until("document.querySelector('.shell')").await;
+            for (name, path) in [("home", "/"), ("tasks", "/tasks"), ("task", "/tasks/1"), ("workers", "/workers")] {
+                page.goto(&format!("{}{path}", up.url())).await;
+                page.until("document.querySelector('.shell h1')").await;
+                for (width, height) in [(1440, 900), (768, 1024), (360, 780)] {
+                    page.size(width, height).await;
+                    for scheme in ["dark", "light"] {
+                        page.scheme(scheme).await;
+                        page.shot(&format!("{name}-{scheme}-{width}")).await;
+                    }
+                    let wide = page.script("return document.documentElement.scrollWidth").await;
+                    assert!(wide.as_u64().unwrap() <= u64::from(width), "{path} is {wide} wide on {width}");
+                }
+            }
+            assert_eq!(page.console().await, [""; 0], "the console is clean");
+        })
+        .await;
+}

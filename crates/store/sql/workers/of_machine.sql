@@ -1,0 +1,5 @@
+SELECT worker_id
+FROM workers
+WHERE owner = $1
+  AND machine_id = $2
+  AND removed_at IS NULL
