@@ -232,7 +232,8 @@ async fn every_page_fits_a_phone_and_both_schemes() {
     let Some(browser) = Browser::start(&home).await else { return };
     let up = home.up(&[]);
     let long = "a-word-without-any-room-to-break-".repeat(12);
-    home.ok(&["task", "submit", "--wait", "--tool", "command", "--", "sh", "-c", &format!("echo {long}; exit 3")]);
+    let failing = ["task", "submit", "--wait", "--tool", "command", "--max-attempts", "1", "--", "sh", "-c"];
+    home.run(&[&failing[..], &[&format!("echo {long}; exit 3")]].concat());
     home.ok(&["task", "submit", "--wait", "Say hello"]);
     browser
         .during(async |page| {
