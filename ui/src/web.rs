@@ -2,7 +2,11 @@
 
 #![expect(unreachable_pub, reason = "leptos makes the properties of every component public")]
 #![expect(clippy::fn_params_excessive_bools, reason = "properties of components are named wherever they are given")]
-#![expect(clippy::large_types_passed_by_value, reason = "components take their properties by value")]
+// Only there views carry what leptos checks while it is developed with.
+#![cfg_attr(
+    debug_assertions,
+    expect(clippy::large_types_passed_by_value, reason = "components take their properties by value")
+)]
 
 mod announce;
 mod app;

@@ -210,6 +210,13 @@ impl Fleet {
         })
     }
 
+    /// Gives every worker a full period from now on.
+    pub(crate) fn extend_leases(&mut self, now: Timestamp) {
+        for member in self.members.values_mut() {
+            member.deadline = member.deadline.max(member.profile.terms.deadline(now));
+        }
+    }
+
     /// Adds a worker, or replaces what is known of it; the leases it holds stay.
     pub(crate) fn join(&mut self, profile: WorkerProfile, connected: bool, now: Timestamp) {
         let worker = profile.worker_id;

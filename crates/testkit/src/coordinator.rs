@@ -245,8 +245,19 @@ impl TestCoordinator {
         self.request(Method::POST, path)
     }
 
-    /// Moves the clock and lets the dispatcher look at it.
+    /// Lets time pass, with the dispatcher looking at the clock every second of it.
     pub async fn advance(&self, span: Duration) -> Result<()> {
+        let mut left = span;
+        while !left.is_zero() {
+            let step = left.min(Duration::from_secs(1));
+            left -= step;
+            self.jump(step).await?;
+        }
+        Ok(())
+    }
+
+    /// Sets the clock forward at once, as a machine does that slept.
+    pub async fn jump(&self, span: Duration) -> Result<()> {
         self.clock.advance(span);
         Ok(self.state.dispatcher.tick().await?)
     }

@@ -174,13 +174,11 @@ impl Drive {
     /// Takes what has gathered, and begins to write it. What is nothing to write is told at once.
     fn begin(&mut self) -> Option<UnderWay> {
         let turn = self.take_turn();
-        match turn.changes.is_empty() {
-            true => {
-                self.tell(turn);
-                None
-            }
-            false => Some(self.start(turn)),
+        if turn.changes.is_empty() {
+            self.tell(turn);
+            return None;
         }
+        Some(self.start(turn))
     }
 
     fn start(&self, mut turn: Turn) -> UnderWay {

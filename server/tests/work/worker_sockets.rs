@@ -172,3 +172,23 @@ async fn a_pause_outlives_a_reconnect_and_the_owners_is_another_one() -> Result<
     assert!(left.pauses.by_owner && !left.pauses.by_coordinator);
     test.finish().await
 }
+
+#[tokio::test]
+async fn a_coordinator_that_slept_goes_on_with_its_workers() -> Result<()> {
+    let test = TestCoordinator::builder().with_user("ann").with_worker("attic").build().await?;
+    let ann = &test.user("ann").client;
+    let task = ann.create_task(&prompt("hello")).await?;
+    let (mut socket, _) = join(test.worker("attic"), &[]).await?;
+    let attempt = assigned(&mut socket).await?.attempt_ref();
+    socket
+        .send(&ToCoordinator::Report(Report { accepted: vec![attempt], ..said(attempt, vec![line(1, "a")]) }))
+        .await?;
+    while !matches!(socket.next().await?, ToWorker::Ack(reply) if !reply.logs.is_empty()) {}
+    test.jump(Duration::from_secs(8 * 60 * 60)).await?;
+    assert_eq!(ann.task(task.task_id).await?.status, TaskStatus::Running, "the lid was closed for a night");
+    socket.send(&ToCoordinator::Report(done(attempt, "good morning"))).await?;
+    while !matches!(socket.next().await?, ToWorker::Ack(reply) if !reply.results.is_empty()) {}
+    let task = ann.task(task.task_id).await?;
+    assert_eq!((task.status, task.attempt), (TaskStatus::Completed, 1));
+    test.finish().await
+}

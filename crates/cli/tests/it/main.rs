@@ -1,9 +1,11 @@
 //! The real binary as people use it: started, talked to, killed, started again.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+#![expect(clippy::print_stdout, reason = "what is left out is said")]
 
 mod account;
 mod backups;
+mod hardships;
 mod home;
 mod panel;
 mod refusals;

@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
 use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
 use fantoccini::{Client, ClientBuilder, Locator};
+use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 
 use crate::home::{Home, PATIENCE, Running};
 
-/// A browser, and the driver that commands it.
+/// A browser and the driver that commands it, not started yet.
 struct Browser {
-    client: Client,
-    _driver: Running,
+    program: PathBuf,
+    driver: PathBuf,
 }
 
 /// What the page wrote into its console.
@@ -46,18 +47,22 @@ impl WebDriverCompatibleCommand for DevTools {
 }
 
 impl Browser {
-    /// Starts a browser with an empty profile; `None`, and a word on why, where there is none.
-    async fn start(home: &Home) -> Option<Self> {
+    /// `None`, and a word on why, where there is none.
+    fn find() -> Option<Self> {
         let part = |name: &str| std::env::var_os(name).map(PathBuf::from);
-        let (Some(browser), Some(driver)) = (part("GARAGESWARM_TEST_CHROMIUM"), part("GARAGESWARM_TEST_CHROMEDRIVER"))
-        else {
+        let parts = part("GARAGESWARM_TEST_CHROMIUM").zip(part("GARAGESWARM_TEST_CHROMEDRIVER"));
+        if parts.is_none() {
             println!(
                 "left out: a browser (apt-get install chromium chromium-driver, then set GARAGESWARM_TEST_CHROMIUM \
                  and GARAGESWARM_TEST_CHROMEDRIVER to their paths)"
             );
-            return None;
-        };
-        let mut command = Command::new(driver);
+        }
+        parts.map(|(program, driver)| Self { program, driver })
+    }
+
+    /// Does it in a window with an empty profile. The browser ends in any case: it would outlive its driver.
+    async fn open(self, home: &Home, story: impl AsyncFnOnce(&Page)) {
+        let mut command = Command::new(&self.driver);
         command.arg("--port=0");
         let mut driver = Running::start(command);
         driver.wait_for("started successfully on port ");
@@ -68,7 +73,7 @@ impl Browser {
         let capabilities = json!({
             "goog:loggingPrefs": { "browser": "ALL" },
             "goog:chromeOptions": {
-                "binary": browser,
+                "binary": self.program,
                 // Its own sandbox does not work for root, as whom machines of this kind run everything.
                 "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", profile],
             },
@@ -79,18 +84,14 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap();
-        Some(Self { client, _driver: driver })
-    }
 
-    /// Does it, and ends the browser in any case: killed with its driver it would stay.
-    async fn during(self, story: impl AsyncFnOnce(&Page)) {
-        let page = Page { client: self.client.clone() };
-        let told = futures_util::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(story(&page))).await;
+        let page = Page { client: client.clone() };
+        let told = std::panic::AssertUnwindSafe(story(&page)).catch_unwind().await;
         if told.is_err() {
             page.shot("failed").await;
             println!("{}\n{:?}", page.text().await, page.console().await);
         }
-        self.client.close().await.unwrap();
+        client.close().await.unwrap();
         told.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     }
 }
@@ -189,11 +190,11 @@ fn link(up: &Running) -> String {
 #[tokio::test]
 async fn a_person_signs_in_submits_watches_and_loses_nothing() {
     let home = Home::new();
-    let Some(browser) = Browser::start(&home).await else { return };
+    let Some(browser) = Browser::find() else { return };
     let up = home.up(&[]);
     let (link, listen) = (link(&up), up.listen());
     browser
-        .during(async |page| {
+        .open(&home, async |page| {
             page.size(1440, 900).await;
             page.goto(&link).await;
             page.press("Run the demonstration").await;
@@ -229,14 +230,14 @@ async fn a_person_signs_in_submits_watches_and_loses_nothing() {
 #[tokio::test]
 async fn every_page_fits_a_phone_and_both_schemes() {
     let home = Home::new();
-    let Some(browser) = Browser::start(&home).await else { return };
+    let Some(browser) = Browser::find() else { return };
     let up = home.up(&[]);
     let long = "a-word-without-any-room-to-break-".repeat(12);
     let failing = ["task", "submit", "--wait", "--tool", "command", "--max-attempts", "1", "--", "sh", "-c"];
     home.run(&[&failing[..], &[&format!("echo {long}; exit 3")]].concat());
     home.ok(&["task", "submit", "--wait", "Say hello"]);
     browser
-        .during(async |page| {
+        .open(&home, async |page| {
             page.goto(&link(&up)).await;
             page.until("document.querySelector('.shell')").await;
             for (name, path) in [("home", "/"), ("tasks", "/tasks"), ("task", "/tasks/1"), ("workers", "/workers")] {

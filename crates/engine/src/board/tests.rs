@@ -162,7 +162,18 @@ impl World {
         }
     }
 
+    /// Lets time pass while somebody looks at the clock.
     fn pass(&mut self, span: Duration) {
+        let mut left = span;
+        while !left.is_zero() {
+            let step = left.min(Duration::from_secs(1));
+            left -= step;
+            self.jump(step);
+        }
+    }
+
+    /// Lets time pass while nobody looks, or sets the clock forward.
+    fn jump(&mut self, span: Duration) {
         self.now = self.now + span;
         self.board.tick(self.now);
         self.settle();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use swarm_model::change::EventKind;
 use swarm_model::{TaskEvent, TaskNumber, TaskState, Timestamp, WorkerId};
 
-use super::{Board, Effect};
+use super::{ACCEPT_WITHIN, Board, Effect};
 
 /// Something to look at when its time comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +26,9 @@ pub(super) enum Timer {
     Lease(WorkerId),
 }
 
+/// How late a timer may be looked at before this counts as an absence of ours. A busy coordinator looks at every turn.
+const OVERSLEPT: Duration = Duration::from_secs(5);
+
 /// How much longer than the worker the coordinator waits before it ends an attempt that is over its time.
 const WALL_CLOCK_GRACE: Duration = Duration::from_secs(15);
 
@@ -36,13 +39,23 @@ impl Board {
     }
 
     /// Does what is due at `now`.
+    ///
+    /// If that is long overdue, nobody has looked at the clock: this machine slept, its disk hung, or its clock was
+    /// set forward. The workers could not be heard meanwhile, so each lease gets a full period, as after a start.
     pub fn tick(&mut self, now: Timestamp) {
+        let has_slept = self.next_deadline().is_some_and(|due| now.since(due) > OVERSLEPT);
+        if has_slept {
+            self.fleet.extend_leases(now);
+        }
         while let Some((at, timer)) = self.timers.first().copied() {
             if at > now {
                 break;
             }
             self.timers.pop_first();
-            self.ring(timer, now);
+            match timer {
+                Timer::Accept(..) if has_slept => _ = self.timers.insert((now + ACCEPT_WITHIN, timer)),
+                _ => self.ring(timer, now),
+            }
         }
     }
 

@@ -98,17 +98,24 @@ impl TaskStore for SqlStore {
 }
 
 /// Moves the counter before which every task has ended, and gives it. A terminal state has no way out, and new
-/// tasks have higher numbers than all before them: so what was found stays true.
+/// tasks have higher numbers than all before them: so what was found stays true. That it is remembered only saves the
+/// next search: a disk that is full must not keep anybody from reading.
 pub(super) async fn move_live_from(db: &Database) -> Result<TaskNumber, StoreError> {
     let rows = db.read(&LIVE_FROM, Vec::new()).await?;
     let fields = rows.first().ok_or(StoreError::not_found("counter"))?.of("counters", "remembered");
     let found = fields.int("found")?;
-    if found > fields.int("remembered")? {
-        let mut tx = db.begin().await?;
-        tx.execute(&REMEMBER, args!["live_from", found]).await?;
-        tx.commit().await?;
+    if found > fields.int("remembered")?
+        && let Err(error) = remember(db, found).await
+    {
+        tracing::debug!(%error, "where live tasks begin is not remembered");
     }
     Ok(TaskNumber(found))
+}
+
+async fn remember(db: &Database, live_from: i64) -> Result<(), StoreError> {
+    let mut tx = db.begin().await?;
+    tx.execute(&REMEMBER, args!["live_from", live_from]).await?;
+    tx.commit().await
 }
 
 /// Removes tasks that were seen to have ended, with all that belongs to them.

@@ -23,10 +23,13 @@ pub(super) struct Turn {
     views: Vec<(WorkerId, Option<WorkerView>)>,
 }
 
+/// Answers a caller; with the failure of the commit, if it failed.
+type Tell = Box<dyn FnOnce(Option<&DispatchError>) + Send>;
+
 /// What is told to one asker once the commit stands, or that it does not.
 pub(super) enum Answer {
     /// To a caller.
-    Caller(Box<dyn FnOnce(Option<&DispatchError>) + Send>),
+    Caller(Tell),
     /// To a caller who submitted tasks.
     Submitted { tasks: Vec<Submitted>, reply: Reply<Vec<SubmittedTask>> },
     /// To a worker's socket, if it is still this session's. After a failed commit the socket is closed, which says

@@ -10,7 +10,7 @@ fn a_silent_worker_loses_its_task_and_another_gets_it() {
     world.join(profile(2));
     world.pass(Duration::from_secs(20));
     world.board.heartbeat(worker(2), Load::default(), &[], world.now).unwrap();
-    world.pass(Duration::from_secs(6));
+    world.pass(Duration::from_secs(5));
     assert_eq!(world.status(number), TaskStatus::Queued, "it backs off before the next try");
     world.pass(Duration::from_secs(1));
     let (second_worker, second) = world.accept_last();
@@ -187,4 +187,22 @@ fn a_removed_worker_gives_up_its_task() {
     world.settle();
     assert_eq!(world.status(number), TaskStatus::Queued);
     assert_eq!(world.board.heartbeat(worker(1), Load::default(), &[], world.now), None);
+}
+
+#[test]
+fn a_coordinator_that_slept_loses_nobodys_work() {
+    let mut world = World::with_workers([profile(1), profile(2)]);
+    let running = world.submit(spec());
+    let (holder, attempt) = world.accept_last();
+    let unanswered = world.submit(spec());
+    // The lid of the coordinator's laptop, or a clock that is set forward.
+    world.jump(Duration::from_secs(3600));
+    assert_eq!(world.status(running), TaskStatus::Running);
+    assert_eq!(world.status(unanswered), TaskStatus::Assigned);
+    world.pass(Duration::from_secs(10));
+    assert!(world.board.heartbeat(holder, Load::default(), &[attempt], world.now).is_some());
+    assert_eq!(world.report(holder, attempt, done("ok")), Verdict::Applied);
+    // Whoever stays away is lost after a full period as ever.
+    world.pass(Duration::from_secs(26));
+    assert_ne!(world.last_row(unanswered).attempt, 1);
 }
