@@ -34,7 +34,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
 /// own where one is installed.
 pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     built(workspace)?;
-    run(workspace.cargo().args(["build", "--release", "--package", "swarm-bench"]))?;
+    build_bin(workspace, "garageswarm-bench")?;
     let bench = workspace.binary().with_file_name(format!("garageswarm-bench{}", std::env::consts::EXE_SUFFIX));
     let mut command = Command::new(bench);
     command.args(args).env("GARAGESWARM_BIN", workspace.binary());
@@ -55,8 +55,15 @@ fn built(workspace: &Workspace) -> Result<()> {
     let mut steps = Steps::new(panel::STEPS + 1);
     panel::build(workspace, &mut steps)?;
     steps.step("garageswarm: coordinator, worker and command line (the first time takes minutes)", || {
-        run(workspace.cargo().args(["build", "--release", "--package", "garageswarm"]))
+        build_bin(workspace, "garageswarm")
     })
+}
+
+/// Builds one program, with what the whole workspace asks of common crates: alone it would ask for less, and the tests
+/// would build all of these once more. `xtask-bindgen` stands apart, there as here.
+fn build_bin(workspace: &Workspace, name: &str) -> Result<()> {
+    let selection = ["--workspace", "--exclude", "xtask-bindgen", "--bin", name];
+    run(workspace.cargo().args(["build", "--release"]).args(selection))
 }
 
 /// Builds the panel alone, for what compiles the server in another way.

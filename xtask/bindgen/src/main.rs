@@ -39,6 +39,9 @@ fn run(wasm: &Path, ui: &Path, out: &Path) -> Result<()> {
         .input_path(wasm)
         .web(true)?
         .typescript(false)
+        // Names of functions are a third of what a phone would load; a panic still says its words and its line.
+        .remove_name_section(true)
+        .remove_producers_section(true)
         .out_name(bundle::NAME)
         .generate(&scratch)
         .with_context(|| format!("wasm-bindgen cannot wrap {}", wasm.display()))?;
