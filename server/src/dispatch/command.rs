@@ -118,6 +118,36 @@ pub(super) enum Command {
 }
 
 impl Command {
+    /// Answers that the store failed. What has nobody to answer to is passed over.
+    pub(super) fn refuse(self, error: &DispatchError) {
+        fn tell<T>(reply: Reply<T>, error: &DispatchError) {
+            // A caller that went away needs no answer.
+            reply.send(Err(error.clone())).ok();
+        }
+        match self {
+            Self::Submit { reply, .. } => tell(reply, error),
+            Self::Cancel { reply, .. } => tell(reply, error),
+            Self::Placement { reply, .. } => tell(reply, error),
+            Self::Join { reply, .. } => tell(reply, error),
+            Self::Heartbeat { reply: Some(reply), .. } => tell(reply, error),
+            Self::Report { to: ReportTo::Caller(reply), .. } => tell(reply, error),
+            Self::Pull { reply, .. } => tell(reply, error),
+            Self::Holds { reply, .. } => tell(reply, error),
+            Self::Edit { reply, .. }
+            | Self::Pause { reply, .. }
+            | Self::Drain { reply, .. }
+            | Self::Remove { reply, .. }
+            | Self::PauseAll { reply, .. }
+            | Self::Tick { reply } => tell(reply, error),
+            Self::Leave { .. }
+            | Self::Disconnect { .. }
+            | Self::Heartbeat { reply: None, .. }
+            | Self::Report { to: ReportTo::Socket(_), .. }
+            | Self::EndPull { .. }
+            | Self::Capabilities { .. } => {}
+        }
+    }
+
     /// Whether the board may go on with it while a commit is under way. The others change who is told, or ask what
     /// was: they wait until what was decided before them is told.
     pub(super) fn may_overtake(&self) -> bool {

@@ -18,6 +18,7 @@ use swarm_proto::worker::{Assignment, ToWorker};
 use swarm_store::{StoreError, TaskStore};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinHandle};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::command::Command;
@@ -28,6 +29,10 @@ use tell::{Answer, Turn};
 const MAX_BATCH: usize = 4096;
 /// How long the loop sleeps at the most; a bound for clocks that are moved by hand.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
+
+/// How long after a failed read of the store it is tried again: the first time, and at the most.
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+const LAST_RETRY: Duration = Duration::from_secs(5);
 
 /// A worker's way back: the frames of its socket.
 struct Outbox {
@@ -52,6 +57,17 @@ pub(super) struct Drive {
     weight: usize,
     /// A command that waits for the end of the commit under way.
     held: Option<Command>,
+    /// The store could not even be read after a failed commit: the board is nothing to decide on.
+    outage: Option<Outage>,
+}
+
+/// A store that does not answer.
+struct Outage {
+    error: DispatchError,
+    /// When it is tried again.
+    retry_at: Instant,
+    /// How long after that, if it still does not answer.
+    pause: Duration,
 }
 
 /// A commit under way, and what is told when it stands.
@@ -73,6 +89,7 @@ impl Drive {
             answers: Vec::new(),
             weight: 0,
             held: None,
+            outage: None,
         };
         drive.rebuild().await?;
         Ok(drive)
@@ -115,7 +132,10 @@ impl Drive {
                 () = shutdown.cancelled() => break,
                 () = tokio::time::sleep(self.until_due()), if under_way.is_none() => {}
             }
-            if under_way.is_none() {
+            if self.outage.as_ref().is_some_and(|outage| Instant::now() >= outage.retry_at) {
+                self.mend().await;
+            }
+            if under_way.is_none() && self.outage.is_none() {
                 under_way = self.begin();
             }
         }
@@ -123,13 +143,18 @@ impl Drive {
         if let Some(UnderWay { turn, commit }) = under_way {
             self.end(turn, outcome(commit.await)).await;
         }
-        if let Some(UnderWay { turn, commit }) = self.begin() {
+        if self.outage.is_none()
+            && let Some(UnderWay { turn, commit }) = self.begin()
+        {
             self.end(turn, outcome(commit.await)).await;
         }
         // Callers whose command was not taken up learn it from the closed channel.
     }
 
     fn until_due(&self) -> Duration {
+        if let Some(outage) = &self.outage {
+            return outage.retry_at.saturating_duration_since(Instant::now());
+        }
         let now = self.deps.clock.now();
         self.board.next_deadline().map_or(LONGEST_SLEEP, |due| due.since(now).min(LONGEST_SLEEP))
     }
@@ -151,6 +176,13 @@ impl Drive {
     }
 
     async fn apply_all(&mut self, commands: Vec<Command>) {
+        if let Some(outage) = &self.outage {
+            for command in commands {
+                command.refuse(&outage.error);
+            }
+            self.weight = 0;
+            return;
+        }
         let now = self.deps.clock.now();
         match known_keys(&*self.deps.store, &commands).await {
             Ok(known) => {
@@ -195,7 +227,7 @@ impl Drive {
                 self.weight += held.weight();
                 self.apply_all(vec![held]).await;
             }
-            return self.begin();
+            return if self.outage.is_none() { self.begin() } else { None };
         }
         let next = self.take_turn();
         let under_way = if next.changes.is_empty() { Err(next) } else { Ok(self.start(next)) };
@@ -234,11 +266,20 @@ impl Drive {
         // Workers learn from the closed socket that their report did not count, and send it again.
         self.outboxes.clear();
         self.pulls.clear();
-        let mut pause = Duration::from_millis(50);
-        while let Err(error) = self.rebuild().await {
+        self.mend().await;
+    }
+
+    /// Makes the board anew; where the store does not answer, everybody is told so until it does.
+    async fn mend(&mut self) {
+        let outage = self.outage.take();
+        if let Err(error) = self.rebuild().await {
             tracing::error!(error = &error as &dyn std::error::Error, "the store cannot be read; trying again");
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(5));
+            let pause = outage.map_or(FIRST_RETRY, |outage| outage.pause);
+            self.outage = Some(Outage {
+                error: DispatchError::Store(Arc::new(error)),
+                retry_at: Instant::now() + pause,
+                pause: (pause * 2).min(LAST_RETRY),
+            });
         }
     }
 }
@@ -258,7 +299,7 @@ fn outcome(joined: Result<Result<Changes, StoreError>, JoinError>) -> Result<Cha
 
 async fn commit(store: Arc<dyn TaskStore>, changes: Changes) -> Result<Changes, StoreError> {
     crash::point("commit.before");
-    let started = tokio::time::Instant::now();
+    let started = Instant::now();
     store.commit(&changes).await?;
     metrics::histogram!("garageswarm_commit_seconds").record(started.elapsed().as_secs_f64());
     crash::point("commit.after");

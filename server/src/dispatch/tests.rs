@@ -23,11 +23,13 @@ use tokio::sync::{Notify, watch};
 
 use super::*;
 
-/// A store in memory whose commits fail while `broken` stands, and wait while the gate is closed.
+/// A store in memory whose commits fail while `broken` stands, which cannot be read while `unreadable` does, and
+/// whose commits wait while the gate is closed.
 #[derive(Debug)]
 struct Fragile {
     inner: MemoryStore,
     broken: AtomicBool,
+    unreadable: AtomicBool,
     /// Says when a commit has come to the gate.
     arrivals: Notify,
     is_open: watch::Sender<bool>,
@@ -38,6 +40,7 @@ impl Default for Fragile {
         Self {
             inner: MemoryStore::default(),
             broken: AtomicBool::new(false),
+            unreadable: AtomicBool::new(false),
             arrivals: Notify::new(),
             is_open: watch::Sender::new(true),
         }
@@ -62,6 +65,9 @@ impl TaskStore for Fragile {
     }
 
     async fn counters(&self) -> Stored<Counters> {
+        if self.unreadable.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable { kind: Outage::Offline, source: "nobody answers".into() });
+        }
         self.inner.counters().await
     }
 
@@ -187,11 +193,15 @@ impl World {
         }
     }
 
-    async fn join(&self, worker: WorkerId, named: Vec<AttemptRef>) -> (SessionId, mpsc::Receiver<ToWorker>, JoinReply) {
+    async fn join(&self, worker: WorkerId, named: Vec<AttemptRef>) -> Joined {
+        self.try_join(worker, named).await.unwrap()
+    }
+
+    async fn try_join(&self, worker: WorkerId, named: Vec<AttemptRef>) -> Result<Joined, DispatchError> {
         let (outbox, frames) = mpsc::channel(64);
         let session = SessionId::generate(&SystemClock);
-        let reply = self.dispatcher.join(self.profile(worker), session, named, Some(outbox)).await.unwrap();
-        (session, frames, reply)
+        let reply = self.dispatcher.join(self.profile(worker), session, named, Some(outbox)).await?;
+        Ok((session, frames, reply))
     }
 
     /// Holds up every commit until [`Self::open_gate`].
@@ -232,6 +242,9 @@ impl World {
         self.tracker.wait().await;
     }
 }
+
+/// A session, its frames, and what the worker was told.
+type Joined = (SessionId, mpsc::Receiver<ToWorker>, JoinReply);
 
 type Submission = tokio::task::JoinHandle<Result<Vec<SubmittedTask>, DispatchError>>;
 
@@ -374,5 +387,32 @@ async fn a_worker_that_comes_back_during_a_commit_is_told_what_the_commit_gave_i
     // The hello did not name the attempt: it never began, and comes again under the next number.
     let again = assignment(&mut new).await.attempt_ref();
     assert_eq!((again.task_id, again.attempt), (attempt.task_id, attempt.attempt + 1));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn while_the_store_does_not_answer_everybody_is_told_so() {
+    let world = World::start().await;
+    let worker = WorkerId::generate(&SystemClock);
+    world.dispatcher.submit(vec![world.task()]).await.unwrap();
+    world.set_broken(true);
+    world.store.unreadable.store(true, Ordering::SeqCst);
+    for _ in 0..3 {
+        let error = world.dispatcher.submit(vec![world.task()]).await.unwrap_err();
+        assert!(matches!(error, DispatchError::Store(_)), "{error:?}");
+    }
+    assert!(matches!(world.try_join(worker, Vec::new()).await, Err(DispatchError::Store(_))));
+    assert!(matches!(world.dispatcher.cancel(TaskNumber(1)).await, Err(DispatchError::Store(_))));
+
+    world.set_broken(false);
+    world.store.unreadable.store(false, Ordering::SeqCst);
+    let mut joined = world.try_join(worker, Vec::new()).await;
+    while joined.is_err() {
+        // It is tried again by itself; nothing says when.
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        joined = world.try_join(worker, Vec::new()).await;
+    }
+    let (_, mut frames, _) = joined.unwrap();
+    assert_eq!(assignment(&mut frames).await.number, TaskNumber(1), "what stood before is there again");
     world.finish().await;
 }

@@ -1,6 +1,6 @@
 //! Numbers for Prometheus. One recorder a process, as the facade wants it; every coordinator in it reads the same.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -101,7 +101,7 @@ fn record_attempt(attempt: &UpdateAttempt) {
         ("role", "none".to_owned()),
         ("activity", "task".to_owned()),
         ("tool", tool.clone()),
-        ("model", bounded(record.model.unwrap_or_else(|| "none".to_owned()))),
+        ("model", MODELS.bounded(record.model.unwrap_or_else(|| "none".to_owned()))),
         (
             "outcome",
             attempt.failure_class.map_or(attempt.status.as_str(), swarm_model::FailureClass::as_str).to_owned(),
@@ -115,18 +115,24 @@ fn record_attempt(attempt: &UpdateAttempt) {
     }
 }
 
-/// The name, or `other` once there are too many names.
-fn bounded(model: String) -> String {
-    static MODELS: OnceLock<Mutex<HashSet<String>>> = OnceLock::new();
-    let mut models = MODELS.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-    if models.contains(&model) {
-        return model;
+/// Models that have a label of their own.
+static MODELS: Models = Models(Mutex::new(BTreeSet::new()));
+
+struct Models(Mutex<BTreeSet<String>>);
+
+impl Models {
+    /// The name, or `other` once there are too many names.
+    fn bounded(&self, model: String) -> String {
+        let mut models = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if models.contains(&model) {
+            return model;
+        }
+        if models.len() >= MAX_MODELS || model.len() > 100 {
+            return "other".to_owned();
+        }
+        models.insert(model.clone());
+        model
     }
-    if models.len() >= MAX_MODELS || model.len() > 100 {
-        return "other".to_owned();
-    }
-    models.insert(model.clone());
-    model
 }
 
 /// Counts an answered request.
@@ -180,9 +186,12 @@ mod tests {
 
     #[test]
     fn strangers_names_do_not_fill_the_memory() {
+        // Its own: the one of the process is another test's too.
+        let models = Models(Mutex::new(BTreeSet::new()));
         for n in 0..1000 {
-            bounded(format!("made-up-{n}"));
+            models.bounded(format!("made-up-{n}"));
         }
-        assert_eq!(bounded("one-more".to_owned()), "other");
+        assert_eq!(models.bounded("one-more".to_owned()), "other");
+        assert_eq!(models.bounded("made-up-0".to_owned()), "made-up-0");
     }
 }

@@ -25,7 +25,7 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    /// A file. Commits are flushed (`FULL`); checkpoints are made beside the writer by [`Readers::checkpoint`], so
+    /// A file. Commits are flushed (`FULL`); checkpoints are made beside the writer (`checkpoint_after_writes`), so
     /// that a commit does not wait for one unless 64 MiB have gathered.
     pub(crate) fn sqlite(path: &Path, busy_timeout: Duration) -> Self {
         Self::Sqlite(
