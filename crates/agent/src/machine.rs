@@ -72,6 +72,7 @@ impl Machine {
             cpus: std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
             labels: settings.labels.clone(),
+            grants: Vec::new(),
         }
     }
 }

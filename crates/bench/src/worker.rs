@@ -32,6 +32,7 @@ pub(crate) fn capabilities(slots: u32) -> Result<Capabilities> {
         cpus: 2,
         agent_version: "bench".to_owned(),
         labels: BTreeMap::new(),
+        grants: Vec::new(),
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::tool::ToolInfo;
-use crate::{TaskId, Timestamp};
+use crate::{TaskId, Timestamp, ToolName, UserId};
 
 /// What a worker is doing, as people see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -63,7 +63,7 @@ impl Pauses {
 }
 
 /// What a worker brings: sent in `hello` and whenever it changes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Capabilities {
     /// Runs at once.
@@ -86,6 +86,32 @@ pub struct Capabilities {
     /// Free words by which tasks may ask for this machine (`gpu`, `home`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// Who besides the owner may use which tool, as the machine's own settings say. The coordinator hands out
+    /// nothing beyond it, and the machine checks again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<ToolGrant>,
+}
+
+impl Capabilities {
+    /// The grant by which somebody who is not the owner may use a tool: their own before the one for everyone.
+    pub fn grant_for(&self, user: UserId, tool: &ToolName) -> Option<&ToolGrant> {
+        let of_tool = || self.grants.iter().filter(|grant| grant.tool == *tool);
+        of_tool().find(|grant| grant.user_id == Some(user)).or_else(|| of_tool().find(|grant| grant.user_id.is_none()))
+    }
+}
+
+/// The owner of a machine lets somebody else use one of its tools.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ToolGrant {
+    /// Which tool.
+    pub tool: ToolName,
+    /// Who; everyone to whom the coordinator opens the machine where this is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+    /// Runs of that person at once; as many as the machine has slots where this is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slots: Option<u32>,
 }
 
 /// How busy the machine is, from the last heartbeat. Percentages from 0 to 100.
@@ -128,6 +154,13 @@ pub enum RefusalReason {
     },
     /// The task asks for stronger isolation than this machine has.
     IsolationTooLow,
+    /// The slots that the owner set aside for this person are taken.
+    ShareSlotsTaken,
+    /// What the owner allows this person for a day is used up.
+    ShareUsedUp {
+        /// When the next day begins there.
+        until: Timestamp,
+    },
     /// The disk is too full to begin.
     DiskFull,
     /// The task's input makes no sense for the tool.
@@ -148,6 +181,8 @@ impl RefusalReason {
             Self::ToolNotAllowed => "tool_not_allowed",
             Self::ToolNeedsLogin { .. } => "tool_needs_login",
             Self::IsolationTooLow => "isolation_too_low",
+            Self::ShareSlotsTaken => "share_slots_taken",
+            Self::ShareUsedUp { .. } => "share_used_up",
             Self::DiskFull => "disk_full",
             Self::InvalidInput { .. } => "invalid_input",
         }
@@ -160,9 +195,13 @@ impl RefusalReason {
             Self::PausedByOwner => "the owner paused this machine".to_owned(),
             Self::Draining => "the machine finishes its work and takes nothing new".to_owned(),
             Self::ToolMissing { fix } => format!("the tool is not on this machine: {fix}"),
-            Self::ToolNotAllowed => "the owner of the machine has not allowed this tool".to_owned(),
+            Self::ToolNotAllowed => "the owner of the machine has not allowed this tool to this person".to_owned(),
             Self::ToolNeedsLogin { fix } => format!("the tool is not signed in: {fix}"),
             Self::IsolationTooLow => "the machine has no isolation as strong as asked for".to_owned(),
+            Self::ShareSlotsTaken => "the slots that the owner shares with this person are taken".to_owned(),
+            Self::ShareUsedUp { until } => {
+                format!("what the owner shares with this person for a day is used up until {until}")
+            }
             Self::DiskFull => "the disk of the machine is full".to_owned(),
             Self::InvalidInput { detail } => format!("the tool cannot take this input: {detail}"),
         }
@@ -170,7 +209,7 @@ impl RefusalReason {
 
     /// Whether this machine will say the same again, so that the task must look elsewhere.
     pub fn is_lasting(&self) -> bool {
-        !matches!(self, Self::NoFreeSlot | Self::PausedByOwner | Self::Draining)
+        !matches!(self, Self::NoFreeSlot | Self::PausedByOwner | Self::Draining | Self::ShareSlotsTaken)
     }
 }
 

@@ -311,5 +311,6 @@ pub fn capabilities(slots: u32, tools: &[&str]) -> Capabilities {
         cpus: 4,
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
         labels: std::collections::BTreeMap::default(),
+        grants: Vec::new(),
     }
 }

@@ -178,6 +178,7 @@ impl World {
             cpus: 1,
             agent_version: String::new(),
             labels: BTreeMap::new(),
+            grants: Vec::new(),
         };
         WorkerProfile {
             worker_id,

@@ -89,6 +89,7 @@ pub(crate) fn worker(name: &str) -> Worker {
             cpus: 8,
             agent_version: "0.1.0".to_owned(),
             labels: Default::default(),
+            grants: Vec::new(),
         },
         running: 0,
         load: Load::default(),

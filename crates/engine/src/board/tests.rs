@@ -55,6 +55,7 @@ fn profile(n: u16) -> WorkerProfile {
             cpus: 4,
             agent_version: String::new(),
             labels: BTreeMap::new(),
+            grants: Vec::new(),
         },
         pauses: Pauses::default(),
         draining: false,

@@ -19,6 +19,7 @@ fn capabilities(slots: u32) -> Capabilities {
         memory_mb: 8192,
         cpus: 4,
         labels: [("room".to_owned(), "attic".to_owned())].into(),
+        grants: Vec::new(),
     }
 }
 
