@@ -447,7 +447,7 @@ impl Board {
         });
         self.task_event(EventKind::TaskAssigned, number, None, now);
         self.timers.insert((now + ACCEPT_WITHIN, Timer::Accept(number, attempt)));
-        self.fleet.take(worker_id, number, &tool, now);
+        self.fleet.take(worker_id, number, user, &tool, now);
 
         let member = self.fleet.member(worker_id);
         let by_owner = member.is_some_and(|member| member.profile.owner == user);

@@ -185,7 +185,7 @@ impl World {
             machine_name: "attic".to_owned(),
             owner: self.user,
             shared: false,
-            operators: BTreeSet::new(),
+            operators: BTreeMap::new(),
             capabilities,
             pauses: Pauses::default(),
             draining: false,
