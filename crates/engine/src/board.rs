@@ -355,6 +355,14 @@ impl Board {
         Ok(self.tasks.get(&number).map_or(TaskStatus::Cancelled, |entry| entry.state.status()))
     }
 
+    /// Ends everything of a person; gives how much that was.
+    pub fn cancel_all_of(&mut self, user: UserId, now: Timestamp) -> usize {
+        let theirs = self.tasks.iter().filter(|(_, entry)| entry.head.user_id == user);
+        let mut numbers: Vec<TaskNumber> = theirs.map(|(number, _)| *number).collect();
+        numbers.sort_unstable();
+        numbers.into_iter().filter(|number| self.cancel(*number, now).is_ok()).count()
+    }
+
     /// Stops or restarts the hand-out for everyone.
     pub fn set_paused(&mut self, paused: bool, now: Timestamp) {
         if self.is_paused != paused {
