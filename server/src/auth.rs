@@ -38,6 +38,7 @@ use cache::CredentialCache;
 pub(crate) use identity::bearer;
 pub use identity::{Identity, Person, Via, Who};
 use instance::InstanceSecret;
+pub(crate) use limits::LimiterClock;
 use limits::Limits;
 use names::KnownNames;
 use passwords::Passwords;

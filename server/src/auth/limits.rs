@@ -22,7 +22,13 @@ use crate::extract::ClientAddress;
 
 /// Our clock as the rate limiters want it.
 #[derive(Debug, Clone)]
-struct LimiterClock(Arc<dyn Clock>);
+pub(crate) struct LimiterClock(Arc<dyn Clock>);
+
+impl LimiterClock {
+    pub(crate) fn new(clock: &Arc<dyn Clock>) -> Self {
+        Self(Arc::clone(clock))
+    }
+}
 
 impl GovernorClock for LimiterClock {
     type Instant = Nanos;
@@ -69,7 +75,7 @@ impl fmt::Debug for Limits {
 
 impl Limits {
     pub(crate) fn new(clock: &Arc<dyn Clock>) -> Self {
-        let clock = LimiterClock(Arc::clone(clock));
+        let clock = LimiterClock::new(clock);
         Self {
             accounts: Limiter::new(&clock, 10, Duration::from_secs(15)),
             sign_ins: Limiter::new(&clock, 60, Duration::from_secs(1)),
