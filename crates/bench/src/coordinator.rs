@@ -149,6 +149,8 @@ pub(crate) async fn serve(folder: &Path, database: Option<&str>) -> Result<()> {
     let clock = Arc::new(SystemClock);
     let mut config = ServerConfig::default();
     config.server.listen = address;
+    // The strangers of a flood name their addresses themselves.
+    config.server.trusted_proxies = vec![address.ip()];
     config.storage.data_dir = data_dir;
     let first = bootstrap_first_user(&stores, &*clock, "bench").await?;
     let coordinator = swarm_server::Coordinator::start(config, stores, clock).await?;
