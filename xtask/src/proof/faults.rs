@@ -131,7 +131,7 @@ impl Copy {
 
     fn test(&self, package: &str, target: &str) -> Command {
         let mut command = cargo();
-        command.args(["test", "--quiet", "--package", package]);
+        command.args(["test", "--package", package]);
         if target == LIB {
             command.arg(LIB);
         } else {
