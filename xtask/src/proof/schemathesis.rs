@@ -2,8 +2,9 @@
 //! much that it does not: nothing may be answered with a fault of ours, nor with what the document does not name, nor
 //! never.
 //!
-//! A real coordinator is asked, on a free port and with a data folder that is thrown away: once by an admin who signed
-//! in, once by a program with a key that has every scope.
+//! A real coordinator is asked, on a free port and with a data folder that is thrown away, by a worker, by an admin who
+//! signed in, and by a program whose key has every scope. Where a path names a worker or a task, it is one that is
+//! there: of identifiers that are made up nothing is ever found.
 
 use std::{
     fs,
@@ -26,24 +27,31 @@ use crate::{
     tiers::{LeftOut, Tally},
 };
 
-/// How long each of the two runs goes on, after every operation had its turn.
-const SECONDS: &str = "40";
+/// How long each of the three runs goes on.
+const SECONDS: &str = "30";
 
 /// How long an answer may take: a little longer than the longest wait that can be asked for.
 const PATIENCE: &str = "35";
 
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance";
 
-/// What would end the run early: they end the credential that asks, or everything.
-const SPARED: [&str; 6] =
-    ["logout", "change_password", "end_session", "end_other_sessions", "pause_swarm", "reset_password"];
+/// What would end the run early: they end the credential that asks, the worker, or everything.
+const SPARED: [&str; 7] = [
+    "logout",
+    "change_password",
+    "end_session",
+    "end_other_sessions",
+    "pause_swarm",
+    "reset_password",
+    "remove_worker",
+];
 
 const SCOPES: [&str; 5] = ["tasks:read", "tasks:write", "workers:read", "workers:write", "swarm:write"];
 
 /// Another binary than the one of this workspace, as for the benchmark.
 const BINARY: &str = "GARAGESWARM_BIN";
 
-/// Runs it for both. An operation counts as one test.
+/// Runs it for all three. An operation counts as one test.
 pub(crate) fn check(workspace: &Workspace, install: bool) -> Tally {
     println!("-- schemathesis");
     let mut tally = Tally::default();
@@ -73,38 +81,101 @@ fn program(workspace: &Workspace, install: bool) -> Result<Option<PathBuf>> {
 fn asked(workspace: &Workspace, program: &Path, tally: &mut Tally) -> Result<()> {
     let coordinator = Coordinator::start(workspace)?;
     let session = coordinator.sign_in()?;
-    // So that lists have something in them.
+    let as_admin = |path: &str, body: Value| coordinator.post(path, Some(&session), &body);
     for words in ["say hello", "write a page", "count to ten"] {
-        coordinator.post("/api/v1/tasks", Some(&session), &json!({ "description": words }))?;
+        as_admin("/api/v1/tasks", json!({ "description": words }))?;
     }
-    ask_as("an admin", &session, &coordinator, program, workspace, tally)?;
+    let enrols = as_admin("/api/v1/keys", json!({ "kind": "worker", "name": "laptop" }))?;
+    let machine = json!({
+        "machine_id": "laptop", "machine_name": "laptop", "slots": 2, "os": "linux", "arch": "x86_64",
+        "tools": [{ "name": "demo", "health": { "state": "ready" } }],
+    });
+    let worker = coordinator.post("/api/v1/workers/register", Some(&text_of(&enrols, "secret")?), &machine)?;
+
+    let folder = workspace.target.join("schemathesis");
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join("config.toml"), config(&text_of(&worker, "worker_id")?))?;
+    let run = Run { program, coordinator: &coordinator, folder };
+    run.ask_as("a worker", &text_of(&worker, "credential")?, &["--include-path-regex", r"/workers/\{id\}/"], tally)?;
+    run.ask_as("an admin", &session, &[], tally)?;
     // Made now: the admin may have come across it and revoked it.
-    let wish = json!({ "kind": "api", "name": "schemathesis", "scopes": SCOPES });
-    let key = coordinator.post("/api/v1/keys", Some(&session), &wish)?;
-    let key = text_of(&key, "secret")?;
-    ask_as("a program", &key, &coordinator, program, workspace, tally)
+    let key = as_admin("/api/v1/keys", json!({ "kind": "api", "name": "program", "scopes": SCOPES }))?;
+    run.ask_as("a program", &text_of(&key, "secret")?, &[], tally)
 }
 
-fn ask_as(
-    who: &str,
-    credential: &str,
-    coordinator: &Coordinator,
-    program: &Path,
-    workspace: &Workspace,
-    tally: &mut Tally,
-) -> Result<()> {
-    let found = run(program, coordinator, credential, &workspace.target.join("schemathesis"))?;
-    println!("  as {who}: {} operations, {} requests, seed {}", found.tested, found.requests, found.seed);
-    tally.passed += found.tested.saturating_sub(found.failures.len());
-    for failure in found.failures {
-        tally.fail(format!("schemathesis as {who}: {failure}"));
+/// Which worker and which task the paths name.
+fn config(worker: &str) -> String {
+    let named = |path: &str, id: &str| {
+        format!("[[operations]]\ninclude-path-regex = '/{path}/\\{{id\\}}'\nparameters = {{ id = \"{id}\" }}\n")
+    };
+    named("workers", worker) + &named("tasks", "1")
+}
+
+struct Run<'a> {
+    program: &'a Path,
+    coordinator: &'a Coordinator,
+    folder: PathBuf,
+}
+
+impl Run<'_> {
+    fn ask_as(&self, who: &str, credential: &str, selection: &[&str], tally: &mut Tally) -> Result<()> {
+        let found = self.run(credential, selection).with_context(|| format!("as {who}"))?;
+        println!("  as {who}: {} operations, {} requests, seed {}", found.tested, found.requests, found.seed);
+        tally.passed += found.tested.saturating_sub(found.failures.len());
+        for failure in found.failures {
+            tally.fail(format!("schemathesis as {who}: {failure}"));
+        }
+        // Whoever is signed out half-way proves nothing any more.
+        let (status, _) = self.coordinator.request("GET", "/api/v1/status", Some(credential), "")?;
+        if status == 401 {
+            tally.fail(format!("schemathesis as {who}: the credential ended on the way"));
+        }
+        Ok(())
     }
-    // Whoever is signed out half-way proves nothing any more.
-    let me = coordinator.request("GET", "/api/v1/auth/me", Some(credential), "")?;
-    if me.0 != 200 {
-        tally.fail(format!("schemathesis as {who}: the credential ended on the way ({})", me.0));
+
+    fn run(&self, credential: &str, selection: &[&str]) -> Result<Found> {
+        let Self { program, coordinator, folder } = self;
+        let report = folder.join("report.json");
+        drop(fs::remove_file(&report));
+        let mut command = Command::new(program);
+        command.arg("--config-file").arg(folder.join("config.toml"));
+        command.args(["run", &format!("{}/api/v1/openapi.json", coordinator.url)]).args(selection);
+        // The coordinator and all that is in it are thrown away: here a credential may stand among arguments.
+        command.args(["--header", &format!("Authorization: Bearer {credential}")]);
+        command.args([
+            "--checks",
+            CHECKS,
+            "--phases",
+            "coverage,fuzzing",
+            "--max-examples",
+            "20",
+            "--max-time",
+            SECONDS,
+        ]);
+        command.args(["--request-timeout", PATIENCE, "--continue-on-failure", "--generation-database", "none"]);
+        command.args(["--warnings", "off", "--suppress-health-check", "all", "--no-color", "--report", "json"]);
+        command.arg("--report-json-path").arg(&report).current_dir(folder);
+        for operation in SPARED {
+            command.args(["--exclude-operation-id", operation]);
+        }
+        let ended =
+            command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {}", program.display()))?;
+        let said = format!("{}{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+        let text = fs::read_to_string(&report).with_context(|| format!("it left no report:\n{said}"))?;
+        let mut found = read(&serde_json::from_str(&text)?);
+        // A number too long for JSON's readers.
+        said.lines().find_map(|line| line.strip_prefix("Seed: ")).unwrap_or("unknown").clone_into(&mut found.seed);
+        if !ended.status.success() {
+            println!("{said}");
+            if found.failures.is_empty() {
+                found.failures.push(format!("it ended with {}", ended.status));
+            }
+        }
+        if found.tested == 0 {
+            bail!("nothing was tried:\n{said}");
+        }
+        Ok(found)
     }
-    Ok(())
 }
 
 /// What came of a run.
@@ -114,39 +185,6 @@ struct Found {
     requests: u64,
     seed: String,
     failures: Vec<String>,
-}
-
-fn run(program: &Path, coordinator: &Coordinator, credential: &str, folder: &Path) -> Result<Found> {
-    fs::create_dir_all(folder)?;
-    let report = folder.join("report.json");
-    drop(fs::remove_file(&report));
-    let mut command = Command::new(program);
-    command.args(["run", &format!("{}/api/v1/openapi.json", coordinator.url)]);
-    // The coordinator and all that is in it are thrown away: here a credential may stand among arguments.
-    command.args(["--header", &format!("Authorization: Bearer {credential}")]);
-    command.args(["--checks", CHECKS, "--phases", "coverage,fuzzing", "--max-examples", "20", "--max-time", SECONDS]);
-    command.args(["--request-timeout", PATIENCE, "--continue-on-failure", "--generation-database", "none"]);
-    command.args(["--warnings", "off", "--suppress-health-check", "all", "--no-color", "--report", "json"]);
-    command.arg("--report-json-path").arg(&report).current_dir(folder);
-    for operation in SPARED {
-        command.args(["--exclude-operation-id", operation]);
-    }
-    let ended = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {}", program.display()))?;
-    let said = format!("{}{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
-    let text = fs::read_to_string(&report).with_context(|| format!("it left no report:\n{said}"))?;
-    let mut found = read(&serde_json::from_str(&text)?);
-    // A number too long for JSON's readers.
-    found.seed = said.lines().find_map(|line| line.strip_prefix("Seed: ")).unwrap_or("unknown").to_owned();
-    if !ended.status.success() {
-        println!("{said}");
-        if found.failures.is_empty() {
-            found.failures.push(format!("it ended with {}", ended.status));
-        }
-    }
-    if found.tested == 0 {
-        bail!("nothing was tried:\n{said}");
-    }
-    Ok(found)
 }
 
 /// Reads the report.
