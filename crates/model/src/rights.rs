@@ -109,7 +109,8 @@ impl std::str::FromStr for Scope {
     type Err = UnknownScope;
 
     fn from_str(name: &str) -> Result<Self, UnknownScope> {
-        Self::ALL.into_iter().find(|scope| scope.as_str() == name).ok_or_else(|| UnknownScope(name.to_owned()))
+        let unknown = || UnknownScope(name.chars().take(64).collect());
+        Self::ALL.into_iter().find(|scope| scope.as_str() == name).ok_or_else(unknown)
     }
 }
 

@@ -62,6 +62,7 @@ fn scopes_keep_what_is_put_in() {
     }
     assert_eq!(Scopes::all().iter().count(), Scope::ALL.len());
     assert!("tasks".parse::<Scope>().is_err());
+    assert!("x".repeat(100_000).parse::<Scope>().unwrap_err().to_string().len() < 200);
 }
 
 /// `docs/access.md` is this table. With `UPDATE_DOCS=1` it is written anew.

@@ -19,6 +19,12 @@ fn nonsense_is_refused_with_an_example() {
     assert_eq!(error.to_string(), "\"tomorrow\" is not a time such as 2026-01-31T12:00:00Z");
 }
 
+/// It stands in answers and logs.
+#[test]
+fn an_error_does_not_repeat_a_whole_book() {
+    assert!("x".repeat(100_000).parse::<Timestamp>().unwrap_err().to_string().len() < 200);
+}
+
 #[test]
 fn a_clock_that_jumps_back_gives_no_negative_span() {
     assert_eq!(Timestamp::from_micros(5).since(Timestamp::from_micros(9)), Duration::ZERO);
