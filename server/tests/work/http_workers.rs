@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use axum::http::{Method, StatusCode, header};
+use serde_json::json;
 use swarm_model::change::AttemptStatus;
 use swarm_model::log::MAX_ENTRY_BYTES;
 use swarm_model::task::TaskInput;
 use swarm_model::worker::AttemptRef;
 use swarm_model::{TaskRef, TaskStatus};
+use swarm_proto::keys::CreatedKey;
 use swarm_proto::tasks::{CreateTask, CreateTasks, ListTasks, ReadLog};
-use swarm_proto::workers::PullTask;
+use swarm_proto::workers::{PullTask, RegisteredWorker};
 use swarm_testkit::{TestCoordinator, eventually};
 
 use crate::support::{accepted, done, heartbeat, line, prompt, pull, said};
@@ -182,12 +184,6 @@ async fn artifacts_are_kept_by_their_hash_and_only_downloaded() -> Result<()> {
     let page = "<script>alert(1)</script>";
     let stored = worker.upload_artifact(attempt, "out/page.html", page).await?;
     assert_eq!((stored.name.as_str(), stored.size), ("out/page.html", page.len() as u64));
-    for bad in ["..%2F..%2Fetc%2Fpasswd", "a%2F..%2F..%2Fx", "C:%5Cx"] {
-        let path =
-            format!("/api/v1/workers/{}/artifacts/{}/{}/{bad}", worker.worker_id(), attempt.task_id, attempt.attempt);
-        let answer = test.request(Method::PUT, &path).body("x").send().await;
-        assert!(answer.status.is_client_error(), "{bad}: {}", answer.status);
-    }
     worker.report(&done(attempt, "ok")).await?;
     let late = worker.upload_artifact(attempt, "late.txt", "x").await;
     assert!(late.is_err(), "the lease is gone");
@@ -203,6 +199,50 @@ async fn artifacts_are_kept_by_their_hash_and_only_downloaded() -> Result<()> {
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
     ] {
         assert_eq!(answer.headers.get(&name).map(|value| value.to_str().unwrap_or_default()), Some(value), "{name}");
+    }
+    test.finish().await
+}
+
+/// A worker of Ann's that says what no client of ours would: its credential.
+async fn enrolled(test: &TestCoordinator) -> RegisteredWorker {
+    let wish = json!({ "kind": "worker", "name": "laptop" });
+    let key = test.post("/api/v1/keys").bearer(&test.user("ann").token).json(&wish).send().await;
+    let machine = json!({
+        "machine_id": "laptop", "machine_name": "laptop", "slots": 1, "tools": [], "os": "linux", "arch": "x86_64",
+    });
+    let key = key.json::<CreatedKey>().secret;
+    test.post("/api/v1/workers/register").bearer(&key).json(&machine).send().await.json()
+}
+
+#[tokio::test]
+async fn an_artifact_stays_in_its_folder() -> Result<()> {
+    let test = TestCoordinator::builder().with_user("ann").build().await?;
+    let worker = enrolled(&test).await;
+    let upload = async |name: &str| {
+        let path = format!("/api/v1/workers/{0}/artifacts/{0}/1/{name}", worker.worker_id);
+        test.request(Method::PUT, &path).bearer(&worker.credential).body("x").send().await.status
+    };
+    for bad in ["..%2F..%2Fetc%2Fpasswd", "a%2F..%2F..%2Fx", "C:%5Cx"] {
+        assert_eq!(upload(bad).await, StatusCode::BAD_REQUEST, "{bad}");
+    }
+    assert_eq!(upload("a%2Fb.txt").await, StatusCode::CONFLICT, "a good name, and no lease");
+    test.finish().await
+}
+
+/// A number beyond every `f32` would be kept as none, and whoever reads the list of workers would get an error.
+#[tokio::test]
+async fn a_load_that_no_machine_has_spoils_nothing() -> Result<()> {
+    let test = TestCoordinator::builder().with_user("ann").build().await?;
+    let worker = enrolled(&test).await;
+    let beat = json!({
+        "boot_id": worker.worker_id, "load": { "cpu_percent": 1e300, "memory_percent": -1e300 },
+        "capabilities": { "slots": 1, "tools": [], "os": "linux", "arch": "x86_64" },
+    });
+    for _ in 0..2 {
+        let path = format!("/api/v1/workers/{}/heartbeat", worker.worker_id);
+        test.post(&path).bearer(&worker.credential).json(&beat).send().await.ok();
+        let load = test.user("ann").client.worker(worker.worker_id).await?.load;
+        assert!(load.cpu_percent.is_finite() && load.memory_percent.is_finite(), "{load:?}");
     }
     test.finish().await
 }

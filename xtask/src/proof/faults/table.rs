@@ -121,7 +121,7 @@ pub(crate) const FAULTS: [Fault; 19] = [
         file: "server/src/api/workers/artifacts.rs",
         right: " && part != \".\" && part != \"..\";",
         wrong: ";",
-        noticed_by: server("work", "http_workers::artifacts_are_kept_by_their_hash_and_only_downloaded"),
+        noticed_by: server("work", "http_workers::an_artifact_stays_in_its_folder"),
     },
     Fault {
         name: "inline",
