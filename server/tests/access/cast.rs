@@ -100,7 +100,8 @@ impl Cast {
             "post" => Method::POST,
             "put" => Method::PUT,
             "delete" => Method::DELETE,
-            other => panic!("{other} is no method of these tests"),
+            // No route has it, so a mistake in a test is seen.
+            _ => Method::TRACE,
         };
         let mut request = self.coordinator.request(method, path);
         if let Some(credential) = credential {
