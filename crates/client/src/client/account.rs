@@ -1,6 +1,7 @@
-//! Oneself: profile, password, session, and invitations for others.
+//! Oneself: profile, password, sessions, and invitations for others.
 
-use swarm_proto::auth::{ChangePassword, CreateInvitation, Invitation, Ticket, User};
+use swarm_model::TokenId;
+use swarm_proto::auth::{ChangePassword, CreateInvitation, Invitation, OpenSession, Ticket, User};
 
 use crate::{Client, ClientError};
 
@@ -18,6 +19,21 @@ impl Client {
     /// Sets a new password, which ends every other session.
     pub async fn change_password(&self, change: &ChangePassword) -> Result<(), ClientError> {
         self.done(self.post(&[&"auth", &"change-password"]).json(change)).await
+    }
+
+    /// Where one is signed in.
+    pub async fn sessions(&self) -> Result<Vec<OpenSession>, ClientError> {
+        self.json(self.get(&[&"auth", &"sessions"])).await
+    }
+
+    /// Ends one of one's sessions.
+    pub async fn end_session(&self, session_id: TokenId) -> Result<(), ClientError> {
+        self.done(self.delete(&[&"auth", &"sessions", &session_id])).await
+    }
+
+    /// Ends every session of one's own but this one.
+    pub async fn end_other_sessions(&self) -> Result<(), ClientError> {
+        self.done(self.delete(&[&"auth", &"sessions"])).await
     }
 
     /// A ticket that opens one WebSocket, for clients that cannot set a header on it.

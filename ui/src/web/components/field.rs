@@ -40,6 +40,9 @@ pub(crate) fn TextField(
     /// What the browser may fill in.
     #[prop(optional)]
     autocomplete: &'static str,
+    /// Which keys a phone shows.
+    #[prop(optional)]
+    inputmode: &'static str,
     /// What may stand in it.
     #[prop(optional, into)]
     hint: Signal<String>,
@@ -69,6 +72,7 @@ pub(crate) fn TextField(
                     name=id
                     type=move || if shown.get() { "text" } else { "password" }
                     autocomplete=if autocomplete.is_empty() { "off" } else { autocomplete }
+                    inputmode=(!inputmode.is_empty()).then_some(inputmode)
                     autocapitalize="off"
                     spellcheck="false"
                     placeholder=move || placeholder.get()
