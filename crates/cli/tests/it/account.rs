@@ -5,7 +5,8 @@ use std::process::Stdio;
 
 use crate::home::{Home, Running, Said};
 
-fn with_input(home: &Home, args: &[&str], input: &str) -> Said {
+/// Runs a command that reads this from its standard input.
+pub(crate) fn with_input(home: &Home, args: &[&str], input: &str) -> Said {
     let mut command = home.command(args);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();

@@ -87,7 +87,7 @@ pub(super) fn SessionList(places: Places) -> impl IntoView {
             <ul class="sessions">
                 <For each=move || ids.get() key=|id| *id children=move |id| view! { <SessionRow id places /> } />
             </ul>
-            <Show when=move || { n_others.get() > 0 }>
+            <Show when=move || { n_others.get() > 1 }>
                 <Button
                     weight=Weight::Danger
                     online=true
