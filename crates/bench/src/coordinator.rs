@@ -80,7 +80,8 @@ impl Running {
         let ready: Ready = serde_json::from_str(&line).context("the coordinator did not get ready")?;
         let coordinator = Coordinator::at(ready.url.parse()?)?;
         let client = coordinator.signed_in(ready.token);
-        let key = CreateKey { kind: KeyKind::Worker, name: "bench".to_owned(), uses: Some(0), hours: Some(24) };
+        let key =
+            CreateKey { kind: KeyKind::Worker, name: "bench".to_owned(), uses: Some(0), hours: Some(24), scopes: None };
         let key = client.create_key(&key).await?.secret;
         Ok(Self { child, folder, coordinator, client, key })
     }

@@ -227,7 +227,7 @@ impl Viewer {
                     Relation::OnWorker(role) => Some(role),
                     Relation::None | Relation::Own | Relation::SharedWorker => None,
                 };
-                details.workers.insert(worker, workers::to_wire(record, role, self.state.dispatcher.live()));
+                details.workers.insert(worker, workers::to_wire(record, role, self.user, self.state.dispatcher.live()));
             }
         }
         Ok(details)

@@ -3,9 +3,9 @@
 use crate::view::words::{capital, counted, number};
 
 pub const PROFILE: &str = "Profile";
-pub const NAME: &str = "Name";
-pub const EMAIL: &str = "E-mail";
-pub const NO_EMAIL: &str = "not given";
+pub const PROFILE_SAVE: &str = "Save the profile";
+pub const PROFILE_SAVING: &str = "Saving";
+pub const PROFILE_SAVED: &str = "The profile is saved.";
 pub const ROLE: &str = "Role";
 pub const ADMIN: &str = "admin: manages people, keys and machines";
 pub const MEMBER: &str = "member";

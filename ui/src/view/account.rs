@@ -4,8 +4,9 @@ use std::cmp::Reverse;
 
 use swarm_model::TokenId;
 use swarm_model::rights::InstanceRole;
-use swarm_proto::auth::{OpenSession, SessionKind, User};
+use swarm_proto::auth::{OpenSession, SessionKind, UpdateProfile, User};
 
+use super::register::{Errors, email_error, name_error};
 use super::words::{self, Moment};
 use crate::strings::account as text;
 
@@ -14,18 +15,27 @@ pub fn headline(user: &User, sessions: Option<&[OpenSession]>) -> String {
     text::headline(&user.username, sessions.map(|sessions| sessions.len() as u64))
 }
 
-/// Names and values of the profile.
-pub fn profile(user: &User, moment: Moment) -> [(&'static str, String); 4] {
+/// What to change of the profile by what stands in its fields; nothing where both say what is.
+pub fn change(user: &User, name: &str, email: &str) -> Result<Option<UpdateProfile>, Errors> {
+    let (name, email) = (name.trim(), email.trim());
+    let wrong: Errors = name_error(name).into_iter().chain(email_error(email)).collect();
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    let change = UpdateProfile {
+        username: Some(name.to_owned()).filter(|name| *name != user.username),
+        email: Some(email.to_owned()).filter(|email| *email != user.email.as_deref().unwrap_or_default()),
+    };
+    Ok(Some(change).filter(|change| *change != UpdateProfile::default()))
+}
+
+/// What one cannot change about oneself.
+pub fn facts(user: &User, moment: Moment) -> [(&'static str, String); 2] {
     let role = match user.role {
         InstanceRole::Admin => text::ADMIN,
         InstanceRole::Member => text::MEMBER,
     };
-    [
-        (text::NAME, user.username.clone()),
-        (text::EMAIL, user.email.clone().unwrap_or_else(|| text::NO_EMAIL.to_owned())),
-        (text::ROLE, role.to_owned()),
-        (text::SINCE, words::clock(user.created_at, moment)),
-    ]
+    [(text::ROLE, role.to_owned()), (text::SINCE, words::clock(user.created_at, moment))]
 }
 
 /// The sessions in the order of the list: this one, then those used last.
@@ -122,6 +132,31 @@ mod tests {
             expires_at: Some(MOMENT.now + Duration::from_hours(48)),
             last_used_at: Some(ago(240)),
         }
+    }
+
+    fn user() -> User {
+        User {
+            user_id: "01980000-0000-7000-8000-000000000001".parse().unwrap(),
+            username: "ann".to_owned(),
+            email: Some("ann@example.org".to_owned()),
+            role: InstanceRole::Member,
+            is_active: true,
+            has_password: true,
+            created_at: ago(86_400),
+            last_login: None,
+        }
+    }
+
+    #[test]
+    fn only_what_changed_of_a_profile_is_sent() {
+        let user = user();
+        assert_eq!(change(&user, "ann ", " ann@example.org"), Ok(None));
+        let renamed = UpdateProfile { username: Some("Ann".to_owned()), email: None };
+        assert_eq!(change(&user, "Ann", "ann@example.org"), Ok(Some(renamed)));
+        let without_address = UpdateProfile { username: None, email: Some(String::new()) };
+        assert_eq!(change(&user, "ann", " "), Ok(Some(without_address)));
+        let places: Vec<_> = change(&user, " ", "ann").unwrap_err().into_iter().map(|(place, _)| place.id()).collect();
+        assert_eq!(places, ["username", "email"]);
     }
 
     #[test]

@@ -140,9 +140,9 @@ impl Draft {
     pub fn register(&self, pass: &Pass) -> Result<Register, Errors> {
         let (name, email) = (self.name.trim(), self.email.trim());
         let wrong = [
-            name_error(name).map(|words| (Place::Name, words.to_owned())),
+            name_error(name),
             password::error(&self.password).map(|words| (Place::Password, words)),
-            (!email.is_empty() && !is_address(email)).then(|| (Place::Email, text::EMAIL_WRONG.to_owned())),
+            email_error(email),
         ];
         let wrong: Errors = wrong.into_iter().flatten().collect();
         if !wrong.is_empty() {
@@ -157,13 +157,20 @@ impl Draft {
     }
 }
 
-fn name_error(name: &str) -> Option<&'static str> {
-    match name.chars().count() {
-        0 => Some(text::NAME_MISSING),
-        1..=MOST_NAME if name.chars().any(char::is_control) => Some(text::NAME_UNREADABLE),
-        1..=MOST_NAME => None,
-        _ => Some(text::NAME_LONG),
-    }
+/// Why a name cannot be one.
+pub(super) fn name_error(name: &str) -> Option<(Place, String)> {
+    let words = match name.chars().count() {
+        0 => text::NAME_MISSING,
+        1..=MOST_NAME if name.chars().any(char::is_control) => text::NAME_UNREADABLE,
+        1..=MOST_NAME => return None,
+        _ => text::NAME_LONG,
+    };
+    Some((Place::Name, words.to_owned()))
+}
+
+/// Why an address cannot be one. None at all is fine.
+pub(super) fn email_error(email: &str) -> Option<(Place, String)> {
+    (!email.is_empty() && !is_address(email)).then(|| (Place::Email, text::EMAIL_WRONG.to_owned()))
 }
 
 fn is_address(email: &str) -> bool {

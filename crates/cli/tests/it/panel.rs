@@ -369,7 +369,33 @@ async fn the_first_owner_comes_in_and_keeps_an_account() {
             page.fits("account").await;
             page.press("End").await;
             page.sees("here and nowhere else").await;
+            page.sees("is signed out").await;
             assert_eq!(elsewhere.run(&["whoami"]).code, Some(3), "its token is good for nothing");
+
+            // Several others end together, once that is confirmed.
+            sign_in("correct horse battery");
+            person(&serve, "grace", "correct horse battery").await;
+            page.client.refresh().await.unwrap();
+            page.press("End two other sessions").await;
+            page.sees("They are signed out at once").await;
+            page.fits("end-others").await;
+            page.press("End two other sessions").await;
+            page.sees("here and nowhere else").await;
+            assert_eq!(elsewhere.run(&["whoami"]).code, Some(3), "all of them ended");
+
+            // A new name goes round at once; an address may be taken out.
+            page.rewrite("#username", " ").await;
+            page.rewrite("#email", "grace").await;
+            page.press("Save the profile").await;
+            page.sees_at("username", "Enter a name").await;
+            page.sees_at("email", "This is not an address").await;
+            page.rewrite("#username", "Grace").await;
+            page.rewrite("#email", "").await;
+            page.press("Save the profile").await;
+            page.sees("The profile is saved").await;
+            page.sees("You are signed in as Grace").await;
+            let me = person(&serve, "grace", "correct horse battery").await.me().await.unwrap();
+            assert_eq!((me.username.as_str(), me.email), ("Grace", None));
 
             // Another password ends what is open elsewhere.
             sign_in("correct horse battery");

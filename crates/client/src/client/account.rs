@@ -1,7 +1,9 @@
 //! Oneself: profile, password, sessions, and invitations for others.
 
 use swarm_model::TokenId;
-use swarm_proto::auth::{ChangePassword, CreateInvitation, Invitation, OpenSession, Ticket, User};
+use swarm_proto::auth::{
+    ChangePassword, CreateInvitation, Invitation, OpenInvitation, OpenSession, Ticket, UpdateProfile, User,
+};
 
 use crate::{Client, ClientError};
 
@@ -21,6 +23,16 @@ impl Client {
         self.done(self.post(&[&"auth", &"change-password"]).json(change)).await
     }
 
+    /// A ticket that opens one WebSocket, for clients that cannot set a header on it.
+    pub async fn ticket(&self) -> Result<Ticket, ClientError> {
+        self.json(self.post(&[&"auth", &"ticket"])).await
+    }
+
+    /// Changes one's name or address.
+    pub async fn update_profile(&self, change: &UpdateProfile) -> Result<User, ClientError> {
+        self.json(self.put(&[&"auth", &"me"]).json(change)).await
+    }
+
     /// Where one is signed in.
     pub async fn sessions(&self) -> Result<Vec<OpenSession>, ClientError> {
         self.json(self.get(&[&"auth", &"sessions"])).await
@@ -36,9 +48,14 @@ impl Client {
         self.done(self.delete(&[&"auth", &"sessions"])).await
     }
 
-    /// A ticket that opens one WebSocket, for clients that cannot set a header on it.
-    pub async fn ticket(&self) -> Result<Ticket, ClientError> {
-        self.json(self.post(&[&"auth", &"ticket"])).await
+    /// Every invitation, the newest first.
+    pub async fn invitations(&self) -> Result<Vec<OpenInvitation>, ClientError> {
+        self.json(self.get(&[&"auth", &"invitations"])).await
+    }
+
+    /// Ends an invitation.
+    pub async fn revoke_invitation(&self, invitation_id: TokenId) -> Result<(), ClientError> {
+        self.done(self.delete(&[&"auth", &"invitations", &invitation_id])).await
     }
 
     /// Invites somebody.

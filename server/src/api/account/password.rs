@@ -31,7 +31,7 @@ pub(super) async fn change_password(
             return Err(ApiError::new(ErrorCode::WrongPassword, "current_password is not your password."));
         }
     }
-    let password_hash = Some(state.auth.passwords().hash(change.new_password).await?);
+    let password_hash = Some(Some(state.auth.passwords().hash(change.new_password).await?));
     let change = UserChange { password_hash, keep: Some(session), ..UserChange::default() };
     let audit = identity.audit(&state, "password_changed", format!("user:{}", user.user_id));
     let revoked = state.stores.people.update_user(user.user_id, &change, &audit).await?;

@@ -1,6 +1,7 @@
 //! Oneself: profile, password, colours, and where one is signed in.
 
 mod password;
+mod profile;
 mod sessions;
 
 use leptos::prelude::*;
@@ -9,12 +10,12 @@ use leptos::task::spawn_local;
 use crate::strings::{account as text, shell};
 use crate::view::account;
 use crate::web::announce::use_voice;
-use crate::web::browser::use_moment;
 use crate::web::components::button::Button;
 use crate::web::components::colours::Colours;
 use crate::web::live::use_live;
 use crate::web::session::use_sessions;
 use password::Password;
+use profile::Profile;
 use sessions::{Places, SessionList};
 
 /// The page about oneself.
@@ -56,13 +57,4 @@ pub(crate) fn Account() -> impl IntoView {
 #[component]
 fn Part(title: &'static str, children: Children) -> impl IntoView {
     view! { <section aria-label=title><h2>{title}</h2><div>{children()}</div></section> }
-}
-
-#[component]
-fn Profile() -> impl IntoView {
-    let live = use_live();
-    let moment = use_moment();
-    let facts = Memo::new(move |_| live.who.with(|who| account::profile(who, moment.get())));
-    let fact = |(name, value): (&'static str, String)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> };
-    view! { <dl class="facts">{move || facts.get().map(fact).collect_view()}</dl> }
 }

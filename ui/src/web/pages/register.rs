@@ -11,9 +11,8 @@ use crate::view::register::{Draft, Errors, Pass, Place, refusal};
 use crate::web::announce::use_voice;
 use crate::web::browser;
 use crate::web::components::button::{Button, Weight};
-use crate::web::components::field::TextField;
+use crate::web::components::field::{FormError, TextField, error_at};
 use crate::web::components::front::Front;
-use crate::web::components::glyph::Sign;
 use crate::web::components::prose::Prose;
 use crate::web::live::use_live;
 use crate::web::session::{Sessions, use_sessions};
@@ -81,11 +80,6 @@ fn Form(in_hand: RwSignal<Option<Pass>>, errors: RwSignal<Errors>) -> impl IntoV
     let (invitation, name, password, email) = (field(), field(), field(), field());
     let stage = RwSignal::new(Stage::New);
     let is_sending = RwSignal::new(false);
-    let at = move |place: Place| {
-        Signal::derive(move || {
-            errors.with(|errors| errors.iter().find(|(other, _)| *other == place).map(|(_, words)| words.clone()))
-        })
-    };
     let tell = move |wrong: Errors| {
         let first = wrong.first().map(|(place, _)| *place);
         errors.try_set(wrong);
@@ -149,7 +143,7 @@ fn Form(in_hand: RwSignal<Option<Pass>>, errors: RwSignal<Errors>) -> impl IntoV
                     label=text::INVITATION
                     value=invitation
                     hint=text::INVITATION_HINT.to_owned()
-                    error=at(Place::Invitation)
+                    error=error_at(errors, Place::Invitation)
                     focused=!starts_with_name
                 />
             </Show>
@@ -159,7 +153,7 @@ fn Form(in_hand: RwSignal<Option<Pass>>, errors: RwSignal<Errors>) -> impl IntoV
                 value=name
                 autocomplete="username"
                 hint=text::NAME_HINT.to_owned()
-                error=at(Place::Name)
+                error=error_at(errors, Place::Name)
                 focused=starts_with_name
             />
             <TextField
@@ -169,7 +163,7 @@ fn Form(in_hand: RwSignal<Option<Pass>>, errors: RwSignal<Errors>) -> impl IntoV
                 secret=true
                 autocomplete="new-password"
                 hint
-                error=at(Place::Password)
+                error=error_at(errors, Place::Password)
             />
             <TextField
                 id=Place::Email.id()
@@ -178,11 +172,9 @@ fn Form(in_hand: RwSignal<Option<Pass>>, errors: RwSignal<Errors>) -> impl IntoV
                 autocomplete="email"
                 inputmode="email"
                 hint=text::EMAIL_HINT.to_owned()
-                error=at(Place::Email)
+                error=error_at(errors, Place::Email)
             />
-            {move || at(Place::Form).get().map(|words| view! {
-                <p class="form-error" role="alert"><Sign glyph=crate::view::task::Glyph::Failed /><span>{words}</span></p>
-            })}
+            <FormError error=error_at(errors, Place::Form) />
             <Button weight=Weight::Primary label=Signal::derive(label) submits=true off=is_sending on_press=|| {} />
         </form>
     }
