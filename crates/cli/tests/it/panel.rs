@@ -131,10 +131,10 @@ impl Page {
         self.until(&format!("document.body.innerText.includes({})", json!(words))).await;
     }
 
-    /// Presses the visible button or link with this label.
+    /// Presses the visible button or link with this label; while a dialog is open, one in it.
     async fn press(&self, label: &str) {
         let found = format!(
-            "[...document.querySelectorAll('dialog[open] button, dialog[open] a, button, a')]\
+            "[...(document.querySelector('dialog[open]') ?? document).querySelectorAll('button, a')]\
              .find(one => one.innerText.trim().startsWith({}) && one.checkVisibility() && !one.disabled)",
             json!(label)
         );
@@ -176,11 +176,12 @@ impl Page {
         bad.map(|entry| entry["message"].to_string()).collect()
     }
 
-    /// Empties a field and writes into it.
+    /// Selects what stands in a field and writes over it, as a person does.
     async fn rewrite(&self, selector: &str, text: &str) {
+        const BACKSPACE: &str = "\u{e003}";
         let field = self.client.wait().for_element(Locator::Css(selector)).await.unwrap();
-        field.clear().await.unwrap();
-        field.send_keys(text).await.unwrap();
+        self.script(&format!("document.querySelector({}).select()", json!(selector))).await;
+        field.send_keys(if text.is_empty() { BACKSPACE } else { text }).await.unwrap();
     }
 
     /// What stands in a field.
