@@ -64,6 +64,23 @@ fn who_has_the_set_up_token_owns_what_serve_began() {
 }
 
 #[test]
+fn programs_are_told_where_an_owner_is_made() {
+    let home = Home::new();
+    let mut serve = Running::start(home.command(&["serve", "--listen", "127.0.0.1:0", "--json"]));
+    serve.wait_for("}\n");
+    let ready: serde_json::Value = serde_json::from_str(serve.stdout().lines().next().unwrap()).unwrap();
+    let (url, token) = (ready["url"].as_str().unwrap(), ready["setup_token"].as_str().unwrap());
+    assert_eq!(ready["setup_link"], format!("{url}/register#{token}"));
+
+    let login = ["login", "--coordinator", url, "--user", "grace", "--invitation", token];
+    assert_eq!(with_input(&home, &login, "correct horse battery\n").code, Some(0));
+    drop(serve);
+    let mut owned = Running::start(home.command(&["serve", "--listen", "127.0.0.1:0", "--json"]));
+    owned.wait_for("}\n");
+    assert!(!owned.stdout().contains("setup"), "somebody owns it: {}", owned.stdout());
+}
+
+#[test]
 fn programs_bring_their_own_token() {
     let home = Home::new();
     let up = home.up(&["--no-worker"]);

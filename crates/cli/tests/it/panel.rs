@@ -474,3 +474,26 @@ async fn an_invited_friend_comes_in() {
         })
         .await;
 }
+
+#[tokio::test]
+async fn who_came_by_a_link_sets_a_password() {
+    let home = Home::new();
+    let Some(browser) = Browser::find() else { return };
+    let up = home.up(&["--no-worker"]);
+    browser
+        .open(&home, async |page| {
+            page.size(1440, 900).await;
+            page.goto(&link(&up)).await;
+            page.press("Account").await;
+            page.sees("You have none yet").await;
+            page.press("Set the password").await;
+            page.sees_at("new-password", "Enter a password").await;
+            page.write("#new-password", "correct horse battery").await;
+            page.press("Set the password").await;
+            page.sees("The password is saved").await;
+            page.until("document.querySelector('#current-password')").await;
+            assert!(person(&up, "ada", "correct horse battery").await.me().await.unwrap().has_password);
+            assert_eq!(page.console().await, [""; 0], "the console is clean");
+        })
+        .await;
+}

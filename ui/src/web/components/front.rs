@@ -14,6 +14,7 @@ pub(crate) fn Front(
     /// The page.
     children: Children,
 ) -> impl IntoView {
+    document().set_title(text::PRODUCT);
     view! {
         <div class="signin">
             <main>
