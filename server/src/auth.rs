@@ -38,9 +38,11 @@ use cache::CredentialCache;
 pub(crate) use identity::bearer;
 pub use identity::{Identity, Person, Via, Who};
 use instance::InstanceSecret;
+pub(crate) use limits::LimiterClock;
 use limits::Limits;
 use names::KnownNames;
 use passwords::Passwords;
+pub(crate) use passwords::Visitor;
 use relations::Relations;
 pub use revocations::Revocation;
 use revocations::{Held, Revocations};
@@ -109,7 +111,13 @@ impl Auth {
         let now = self.clock.now();
         let known = match self.cache().get(&hash, now) {
             Some(known) => Some(known),
-            None => self.look_up(hash, now).await?,
+            None => {
+                let found = self.look_up(hash, now).await?;
+                if found.is_some() {
+                    self.limits.came_in(from);
+                }
+                found
+            }
         };
         let Some((who, credential, generation)) = known else {
             self.limits.unknown_token(from)?;

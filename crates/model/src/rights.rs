@@ -228,8 +228,10 @@ operations! {
     TargetWorker = "send a task to a worker",
     /// Read a task with its prompt, output, log and artifacts.
     ReadTask = "read a task",
-    /// Change, cancel or delete a task.
-    ChangeTask = "change a task",
+    /// Change the prompt, the priority or the limits of a task; submit it again.
+    EditTask = "edit a task",
+    /// Cancel or delete a task.
+    EndTask = "end a task",
     /// See a worker, its tools and its state.
     ReadWorker = "see a worker",
     /// See what ran on a worker: whose, which tool, when, how it ended, what it used. Never the text.
@@ -261,7 +263,7 @@ impl Operation {
         match self {
             Self::ProbeHealth | Self::ReadDocuments | Self::ReadSelf => Any,
             Self::ReadTask | Self::WatchEvents | Self::ReadStatus => Within(Scope::TasksRead),
-            Self::SubmitTask | Self::ChangeTask | Self::TargetWorker => Within(Scope::TasksWrite),
+            Self::SubmitTask | Self::EditTask | Self::EndTask | Self::TargetWorker => Within(Scope::TasksWrite),
             Self::ReadWorker | Self::ReadUsage => Within(Scope::WorkersRead),
             Self::SteerWorker => Within(Scope::WorkersWrite),
             Self::SteerSwarm => Within(Scope::SwarmWrite),
@@ -314,8 +316,8 @@ fn rule(operation: Operation, asker: Asker, relation: Relation) -> bool {
         O::SubmitTask | O::WatchEvents | O::ReadStatus | O::ReadOwnAudit => person,
         O::ReadSelf | O::ManageSelf | O::ManageKeys => person && own,
         // A task's prompt and output are its user's; an admin manages tasks but does not read them.
-        O::ReadTask => person && own,
-        O::ChangeTask => (person && own) || admin,
+        O::ReadTask | O::EditTask => person && own,
+        O::EndTask => (person && own) || admin,
 
         O::TargetWorker => person && matches!(relation, R::OnWorker(Operator | Owner) | R::SharedWorker),
         O::ReadWorker => {

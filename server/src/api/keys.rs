@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use serde_json::json;
 use swarm_model::KeyId;
 use swarm_model::rights::{Operation, Scope};
+use swarm_proto::ErrorCode;
 use swarm_proto::keys::{CreateKey, CreatedKey, Key, KeyKind};
 use swarm_store::token::{KeyKind as StoredKind, KeyRecord, NewKey};
 use utoipa_axum::router::OpenApiRouter;
@@ -47,6 +48,16 @@ async fn create_key(
     let (person, _) = identity.signed_in()?;
     identity.require(Operation::ManageKeys, identity.relation_to_user(person.user_id))?;
     check(&wish)?;
+    let now = state.now();
+    let counts = |key: &KeyRecord| key.revoked_at.is_none() && key.expires_at.is_none_or(|end| end > now);
+    let live = state.stores.tokens.keys(Some(person.user_id)).await?.iter().filter(|key| counts(key)).count();
+    let most = state.config.limits.keys;
+    if live >= most {
+        return Err(ApiError::new(
+            ErrorCode::Conflict,
+            format!("{live} of your keys count, and {most} may (limits.keys): revoke some first."),
+        ));
+    }
     let issued = secret::issue(purpose(wish.kind));
     let key_id = state.new_id(KeyId::new);
     let scopes = scopes(&wish);

@@ -206,7 +206,7 @@ impl Identity {
 /// Of what the existence is a secret to those who may not do this.
 fn hidden_entity(operation: Operation) -> Option<&'static str> {
     match operation {
-        Operation::ReadTask | Operation::ChangeTask => Some("task"),
+        Operation::ReadTask | Operation::EditTask | Operation::EndTask => Some("task"),
         Operation::ReadWorker
         | Operation::ReadUsage
         | Operation::SteerWorker

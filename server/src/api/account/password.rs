@@ -7,7 +7,7 @@ use swarm_proto::ErrorCode;
 use swarm_proto::auth::ChangePassword;
 use swarm_store::people::UserChange;
 
-use crate::auth::Identity;
+use crate::auth::{Identity, Visitor};
 use crate::error::ApiError;
 use crate::extract::{ClientAddress, Json};
 use crate::state::AppState;
@@ -27,7 +27,7 @@ pub(super) async fn change_password(
         state.auth.limits().password(&user.username, from)?;
         let current =
             change.current_password.ok_or_else(|| ApiError::invalid("current_password is missing: you have one."))?;
-        if !state.auth.passwords().verify(current, Some(hash)).await? {
+        if !state.auth.passwords().verify(current, Some(hash), Visitor::Known).await? {
             return Err(ApiError::new(ErrorCode::WrongPassword, "current_password is not your password."));
         }
     }

@@ -9,6 +9,7 @@ use swarm_engine::WorkerProfile;
 use swarm_model::rights::{Operation, Relation, WorkerRole};
 use swarm_model::worker::{Capabilities, LeaseTerms, Pauses, ShareLimits};
 use swarm_model::{SessionId, UserId, WorkerId};
+use swarm_proto::ErrorCode;
 use swarm_proto::worker::{Report, ReportReply};
 use swarm_proto::workers::{Heartbeat, HeartbeatReply, PullTask, PulledTask};
 use swarm_store::worker::{Grant, Seen, WorkerRecord};
@@ -129,5 +130,10 @@ pub(super) async fn report(
     let relation = if identity.worker() == Some(id) { Relation::Own } else { Relation::None };
     identity.require(Operation::ActAsWorker, relation)?;
     super::artifacts::check_report(&report)?;
+    if let Some(pause) = state.quotas.log_pause(id, &report) {
+        let detail =
+            "This worker sends log lines faster than this coordinator takes them (limits.log_bytes_per_second).";
+        return Err(ApiError::new(ErrorCode::TooManyRequests, detail).retry_after(pause));
+    }
     Ok(Json(state.dispatcher.report(id, report).await?))
 }

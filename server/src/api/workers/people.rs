@@ -22,6 +22,8 @@ pub(super) async fn list_workers(
     identity: Identity,
 ) -> Result<Json<Page<Worker>>, ApiError> {
     let person = identity.person()?;
+    // Everybody may see some: those they have a role on, and those that are shared.
+    identity.require(Operation::ReadWorker, Relation::SharedWorker)?;
     let all = identity.allows(Operation::ReadWorker, Relation::None);
     let found = state.stores.workers.workers_for(person.user_id, all).await?;
     let live = state.dispatcher.live();

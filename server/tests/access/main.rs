@@ -1,0 +1,6 @@
+//! Who may do what, asked of the whole interface: every operation by everybody, and stories told by hand.
+
+mod cast;
+mod matrix;
+mod sockets;
+mod stories;
