@@ -54,6 +54,12 @@ impl AppState {
         self.auth.draw_setup_token().await
     }
 
+    /// The page on which the holder of an invitation or of the set-up token makes an account. The token stands behind
+    /// `#`, which browsers send to nobody.
+    pub fn registration_link(&self, token: &str) -> String {
+        format!("{}/register#{token}", self.config.base_url())
+    }
+
     /// A link that signs `user` in once, within 10 minutes. The secret stands behind `#`, which browsers send to
     /// nobody.
     pub async fn create_sign_in_link(&self, user: UserId) -> Result<String, StoreError> {
