@@ -209,7 +209,11 @@ pub enum ControlError {
 /// Events that a slow listener may be behind.
 const EVENTS: usize = 256;
 
-pub(crate) fn channel(settings: Arc<SettingsOwner>, ledger: Arc<Ledger>, status: watch::Sender<AgentStatus>) -> (AgentHandle, Control) {
+pub(crate) fn channel(
+    settings: Arc<SettingsOwner>,
+    ledger: Arc<Ledger>,
+    status: watch::Sender<AgentStatus>,
+) -> (AgentHandle, Control) {
     let (events, _) = broadcast::channel(EVENTS);
     let handle = AgentHandle {
         control: Arc::downgrade(&settings),

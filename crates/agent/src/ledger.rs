@@ -178,7 +178,8 @@ impl Book {
         }
         day.clone_into(&mut self.day);
         self.sums.clear();
-        let of_day: Vec<_> = self.lines.values().filter(|line| line.day == day).map(|line| line.entry.clone()).collect();
+        let of_day: Vec<_> =
+            self.lines.values().filter(|line| line.day == day).map(|line| line.entry.clone()).collect();
         for entry in &of_day {
             self.add(entry);
         }
@@ -200,7 +201,8 @@ mod tests {
     const DAY: std::time::Duration = std::time::Duration::from_hours(24);
 
     fn entry(n: u8, user: u8, cost_microusd: u64) -> Entry {
-        let attempt = AttemptRef { task_id: format!("018f2d3a-0000-7000-8000-0000000000{n:02x}").parse().unwrap(), attempt: 1 };
+        let attempt =
+            AttemptRef { task_id: format!("018f2d3a-0000-7000-8000-0000000000{n:02x}").parse().unwrap(), attempt: 1 };
         let user_id = format!("018f2d3a-0000-7000-8000-0000000001{user:02x}").parse().unwrap();
         Entry { attempt, user_id, tool: "demo".parse().unwrap(), runs: 1, cost_microusd }
     }

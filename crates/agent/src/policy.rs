@@ -99,7 +99,8 @@ fn admit(assignment: &Assignment, situation: &Situation<'_>) -> Result<(), Refus
 /// used up a grant for everyone, or has that behind their own, is named with no slot at all.
 pub(crate) fn offered(settings: &Settings, used: &DayUse) -> Vec<ToolGrant> {
     let of = |user: UserId, tool: &ToolName| used.get(&(user, tool.clone())).copied().unwrap_or_default();
-    let told = |grant: &Grant| ToolGrant { tool: grant.tool.clone(), user_id: grant.user.user_id(), slots: grant.slots };
+    let told =
+        |grant: &Grant| ToolGrant { tool: grant.tool.clone(), user_id: grant.user.user_id(), slots: grant.slots };
     let nothing = |user: UserId, tool: &ToolName| ToolGrant { tool: tool.clone(), user_id: Some(user), slots: Some(0) };
     let mut offered = Vec::new();
     for grant in &settings.grants {

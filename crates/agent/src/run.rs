@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use swarm_model::{Clock as _, FailureClass, ToolName, UserId};
 use swarm_model::log::{LogStream, MAX_ENTRY_BYTES};
 use swarm_model::task::{Outcome, RunRecord};
 use swarm_model::time::SystemClock;
 use swarm_model::worker::AttemptRef;
+use swarm_model::{Clock as _, FailureClass, ToolName, UserId};
 use swarm_proto::worker::{Assignment, AttemptResult};
 use swarm_tools::event::LogPiece;
 use swarm_tools::{GuardBinary, Plan, RunRequest, ToolEvent, supervise};

@@ -206,8 +206,11 @@ impl Settings {
         path: &Path,
         known: impl IntoIterator<Item = &'a ToolName>,
     ) -> Result<Self, SettingsError> {
-        let invalid =
-            |place: usize, message: String| SettingsError::Invalid { path: path.to_owned(), line: line_of(text, place), message };
+        let invalid = |place: usize, message: String| SettingsError::Invalid {
+            path: path.to_owned(),
+            line: line_of(text, place),
+            message,
+        };
         let settings: Self = toml::from_str(text)
             .map_err(|error| invalid(error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
         settings.check(known).map_err(|(named, message)| invalid(text.find(&named).unwrap_or(0), message))?;

@@ -198,8 +198,9 @@ impl RefusalReason {
             Self::ToolNotAllowed => "the owner of the machine has not allowed this tool to this person".to_owned(),
             Self::ToolNeedsLogin { fix } => format!("the tool is not signed in: {fix}"),
             Self::IsolationTooLow => {
-                "this tool can run programs; those of other people run only in a sandbox, and the machine has none".to_owned()
-            },
+                "this tool can run programs; those of other people run only in a sandbox, and the machine has none"
+                    .to_owned()
+            }
             Self::ShareSlotsTaken => "the slots that the owner shares with this person are taken".to_owned(),
             Self::ShareUsedUp { until } => {
                 format!("what the owner shares with this person for a day is used up until {until}")

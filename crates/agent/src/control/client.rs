@@ -43,8 +43,10 @@ impl ControlClient {
     async fn say(
         &self,
         request: &ControlRequest,
-    ) -> Result<Framed<impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + use<>, tokio_util::codec::LinesCodec>, ControlError>
-    {
+    ) -> Result<
+        Framed<impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + use<>, tokio_util::codec::LinesCodec>,
+        ControlError,
+    > {
         let stream = connect(&self.data_dir).await.map_err(|source| match source.kind() {
             ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
                 ControlError::NotRunning { data_dir: self.data_dir.clone() }

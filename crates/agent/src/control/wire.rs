@@ -112,7 +112,9 @@ struct Version {
 /// A line that cannot be understood.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WireError {
-    #[error("the other side speaks version {0} of the control protocol, this one version {VERSION}: use the same version of the program")]
+    #[error(
+        "the other side speaks version {0} of the control protocol, this one version {VERSION}: use the same version of the program"
+    )]
     Version(u32),
     #[error("this is no line of the control protocol")]
     Line(#[from] serde_json::Error),

@@ -241,7 +241,8 @@ fn fill(table: &mut Table, grant: &Grant) {
 mod tests {
     use super::*;
 
-    const BEFORE: &str = "# mine\nslots = 2 # two are enough\n\n[keep]\n# a day\nhours = 24\n\n[tools.command]\nenabled = false\n";
+    const BEFORE: &str =
+        "# mine\nslots = 2 # two are enough\n\n[keep]\n# a day\nhours = 24\n\n[tools.command]\nenabled = false\n";
 
     fn known() -> Vec<ToolName> {
         ["command", "demo"].map(|name| name.parse().unwrap()).to_vec()
