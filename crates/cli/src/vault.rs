@@ -61,12 +61,7 @@ impl Vault {
 
     /// Whether there is one that answers.
     pub(crate) fn probe(self) -> Result<(), VaultError> {
-        let question = || match keyring::Entry::store_status() {
-            Ok(()) => Ok(()),
-            // The status lives as long as the process and cannot be taken out of it.
-            Err(error) => Err(keyring::Error::PlatformFailure(error.to_string().into())),
-        };
-        self.ask(question, || ())
+        self.ask(store_status, || ())
     }
 
     /// A secret; none where there is none of that name.
@@ -139,6 +134,20 @@ impl Vault {
             HUNG.store(true, Ordering::Relaxed);
             VaultError::TimedOut
         })?;
-        answered.map_err(VaultError::Failed)
+        // That there is none is told with the reason.
+        let failed = |error| match error {
+            keyring::Error::NoDefaultStore => VaultError::Failed(store_status().err().unwrap_or(error)),
+            error => VaultError::Failed(error),
+        };
+        answered.map_err(failed)
+    }
+}
+
+/// Whether the system has a keychain. Asked once a process, which may take as long as the keychain likes.
+fn store_status() -> keyring::Result<()> {
+    match keyring::Entry::store_status() {
+        Ok(()) => Ok(()),
+        // The status lives as long as the process and cannot be taken out of it.
+        Err(error) => Err(keyring::Error::PlatformFailure(error.to_string().into())),
     }
 }

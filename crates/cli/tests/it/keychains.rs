@@ -15,8 +15,10 @@ const BOUND: Duration = Duration::from_secs(5);
 fn silent_bus(path: &Path) {
     let listener = UnixListener::bind(path).unwrap();
     std::thread::spawn(move || {
-        let connections: Vec<_> = listener.incoming().collect();
-        drop(connections);
+        let mut connections = Vec::new();
+        while let Ok((connection, _)) = listener.accept() {
+            connections.push(connection);
+        }
     });
 }
 
@@ -40,7 +42,8 @@ fn finished(mut command: Command, input: &str) -> (Said, Duration) {
 /// Signs in and runs a worker at a coordinator, with what stands for the keychain there.
 fn signs_in_and_works(bus: &Path, why: &str) {
     let home = Home::new();
-    let up = home.up(&["--no-worker"]);
+    let mut up = home.up(&["--no-worker"]);
+    up.wait_for("stop ");
     let link = up.stdout().split_whitespace().find(|word| word.contains("/signin#")).unwrap().to_owned();
     let elsewhere = Home::new();
     let (login, took) = finished(with_bus(&elsewhere, bus, &["login", "--link", "-"]), &link);
