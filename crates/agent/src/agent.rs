@@ -94,7 +94,7 @@ impl Agent {
         let Self { host, config, found, registry, control, handle } = self;
         let Found { settings: _, identity, ledger: _, recovered, _lock } = found;
         let (status, over) = (control.status.clone(), CancellationToken::new());
-        let served = serve(Arc::clone(&host), config, identity, recovered, registry, control, shutdown);
+        let served = Box::pin(serve(Arc::clone(&host), config, identity, recovered, registry, control, shutdown));
         // It can be steered before it has joined, and until its last run has ended.
         let steered = async {
             if let Some(listener) = socket::open(host.data_dir()) {

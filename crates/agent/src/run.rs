@@ -87,19 +87,24 @@ impl Run {
         let (attempt, folder, work, limits) = (self.attempt, self.folder, self.request.dirs.work, self.artifacts);
         let (tip, grown, recalled, shared) = (self.tip, self.grown, self.recalled, self.shared);
         let conclude = move || {
+            let count = |cut_short, result: &AttemptResult| {
+                if let Some(shared) = shared {
+                    shared.count(result, cut_short);
+                }
+            };
             let outcome = conclude(outcome, log, &work, limits, &tip);
             grown.notify_one();
             let result = AttemptResult { attempt, outcome, record };
             let cut_short = recalled.load(Ordering::Acquire) && matches!(result.outcome, Outcome::Cancelled { .. });
             if cut_short {
-                shared.into_iter().for_each(|shared| shared.count(&result, true));
+                count(true, &result);
                 return result;
             }
             if let Err(error) = folder.write_result(&result) {
                 // Better told than kept back: killed before it is told, the run is lost and done again.
                 tracing::error!(%error, task = %attempt.task_id, "the result cannot be journalled and is sent as it is");
             }
-            shared.into_iter().for_each(|shared| shared.count(&result, false));
+            count(false, &result);
             result
         };
         // Only a panic could keep it from ending.

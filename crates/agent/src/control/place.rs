@@ -109,7 +109,8 @@ mod unix {
     /// In a folder of somebody else the socket could be exchanged.
     fn check_folder(folder: &Path) -> io::Result<()> {
         let found = fs::symlink_metadata(folder)?;
-        let is_private = found.is_dir() && found.mode() & 0o077 == 0 && found.uid() == Uid::effective().as_raw();
+        let for_others = found.mode() & 0o077;
+        let is_private = found.is_dir() && for_others == 0 && found.uid() == Uid::effective().as_raw();
         if is_private {
             return Ok(());
         }
