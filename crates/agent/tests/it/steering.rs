@@ -16,6 +16,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::UnixStream;
 
 use crate::coordinator::*;
+use crate::crash::Process;
 use crate::session::next_of_note;
 
 const ANN: &str = "018f2d3a-0000-7000-8000-0000000000a1";
@@ -194,6 +195,27 @@ async fn a_grant_lets_somebody_in_within_its_bounds() {
     assert_eq!(reason, RefusalReason::IsolationTooLow);
     assert!(reason.sentence().contains("only in a sandbox"), "{}", reason.sentence());
     agent.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_run_counts_once_where_the_agent_dies_before_it_is_counted() {
+    let mut coordinator = Coordinator::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    std::fs::create_dir(&data_dir).unwrap();
+    let grant = format!("[[grants]]\ntool = \"demo\"\nuser = \"{ANN}\"\nruns_per_day = 2\n");
+    std::fs::write(data_dir.join("worker.toml"), grant).unwrap();
+    let mut process = Process::start(&folder, &coordinator.url, Some("agent.result.journalled"));
+    let (mut session, _) = coordinator.session(&[]).await;
+    session.assign(&of_ann(1)).await;
+    eventually("it dies", || process.child.try_wait().unwrap().is_some()).await;
+    for _start in 0..2 {
+        let _process = Process::start(&folder, &coordinator.url, None);
+        let (_session, hello) = coordinator.session(&[]).await;
+        assert_eq!(hello.capabilities.grants.len(), 1, "one of two runs is left");
+        let status = client(&data_dir).status_now().await.unwrap();
+        assert_eq!(status.used_today.iter().map(|used| used.runs).collect::<Vec<_>>(), [1]);
+    }
 }
 
 #[tokio::test]
