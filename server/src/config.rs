@@ -102,6 +102,16 @@ pub struct Limits {
     pub waiting_tasks: usize,
     /// Tasks in one batch.
     pub batch_tasks: usize,
+    /// Sockets of one person on which events and logs come.
+    pub viewer_sockets: usize,
+    /// Bytes of log lines that a worker may send in a second over a longer time; at once it may be 16 times as much.
+    pub log_bytes_per_second: u32,
+    /// Files that one attempt leaves behind.
+    pub artifacts_per_attempt: usize,
+    /// Bytes of those files together.
+    pub artifact_bytes_per_attempt: u64,
+    /// Keys of one person that count at once.
+    pub keys: usize,
 }
 
 /// Who may read the metrics.
@@ -172,7 +182,17 @@ impl Default for Keeping {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_bytes: 16 << 20, artifact_bytes: 256 << 20, waiting_tasks: 200_000, batch_tasks: 1000 }
+        Self {
+            body_bytes: 16 << 20,
+            artifact_bytes: 256 << 20,
+            waiting_tasks: 200_000,
+            batch_tasks: 1000,
+            viewer_sockets: 64,
+            log_bytes_per_second: 4 << 20,
+            artifacts_per_attempt: 1000,
+            artifact_bytes_per_attempt: 1 << 30,
+            keys: 200,
+        }
     }
 }
 
@@ -228,6 +248,15 @@ impl ServerConfig {
         }
         if self.limits.batch_tasks == 0 {
             wrong("limits.batch_tasks", "nobody could submit a batch".to_owned());
+        }
+        for (setting, is_zero) in [
+            ("limits.viewer_sockets", self.limits.viewer_sockets == 0),
+            ("limits.log_bytes_per_second", self.limits.log_bytes_per_second == 0),
+            ("limits.keys", self.limits.keys == 0),
+        ] {
+            if is_zero {
+                wrong(setting, "it must be more than 0".to_owned());
+            }
         }
         if self.metrics.token.as_ref().is_some_and(|token| token.expose().len() < 16) {
             wrong("metrics.token", "it has fewer than 16 characters and could be guessed".to_owned());

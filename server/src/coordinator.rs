@@ -17,6 +17,7 @@ use crate::auth::Auth;
 use crate::config::ServerConfig;
 use crate::dispatch::{self, Dispatcher};
 use crate::hub::Hub;
+use crate::quotas::Quotas;
 use crate::state::{AppState, Ids, Parts};
 use crate::telemetry::{MetricsError, MetricsHandle};
 use crate::{api, retention};
@@ -97,7 +98,9 @@ impl Coordinator {
             shutdown.clone(),
         )
         .await?;
+        let quotas = Quotas::new(&config.limits, &clock);
         let state = AppState::new(Parts {
+            quotas,
             started_at: clock.now(),
             config,
             clock,

@@ -13,6 +13,7 @@ pub mod error;
 pub mod extract;
 pub mod hub;
 mod panel;
+mod quotas;
 mod retention;
 pub mod setup;
 pub mod state;

@@ -14,6 +14,7 @@ use crate::auth::Auth;
 use crate::config::ServerConfig;
 use crate::dispatch::Dispatcher;
 use crate::hub::Hub;
+use crate::quotas::Quotas;
 use crate::telemetry::MetricsHandle;
 
 /// A handle of the running coordinator; clones share it.
@@ -33,6 +34,8 @@ pub struct Parts {
     pub stores: Stores,
     /// Who may come in.
     pub auth: Auth,
+    /// How much one person or worker may take.
+    pub(crate) quotas: Quotas,
     /// The owner of the queue.
     pub dispatcher: Dispatcher,
     /// Who is told of commits.

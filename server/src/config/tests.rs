@@ -18,7 +18,15 @@ fn all_problems_are_told_at_once() {
     config.server.public_url = Some("swarm.example.org".to_owned());
     config.server.allowed_origins = vec!["https://a.example/path".to_owned()];
     config.server.allowed_hosts = vec!["a b".to_owned()];
-    config.limits = Limits { body_bytes: 1, artifact_bytes: 0, waiting_tasks: 0, batch_tasks: 0 };
+    config.limits = Limits {
+        body_bytes: 1,
+        waiting_tasks: 0,
+        batch_tasks: 0,
+        viewer_sockets: 0,
+        log_bytes_per_second: 0,
+        keys: 0,
+        ..Limits::default()
+    };
     config.metrics.token = Some(Redacted::new("short".to_owned()));
     config.log.filter = "swarm_server=loud".to_owned();
     let settings: Vec<_> = config.validate().iter().map(|problem| problem.setting).collect();
@@ -33,6 +41,9 @@ fn all_problems_are_told_at_once() {
             "limits.body_bytes",
             "limits.waiting_tasks",
             "limits.batch_tasks",
+            "limits.viewer_sockets",
+            "limits.log_bytes_per_second",
+            "limits.keys",
             "metrics.token",
             "log.filter",
         ]

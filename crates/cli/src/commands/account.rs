@@ -27,8 +27,9 @@ pub(crate) struct LoginArgs {
     /// A one-time sign-in link in place of name and password; `-` reads it from standard input.
     #[arg(long, value_name = "LINK", conflicts_with_all = ["user", "invitation"])]
     link: Option<String>,
-    /// An invitation, or the set-up token of `serve`: makes your account first. `-` reads it from standard input.
-    #[arg(long, value_name = "TOKEN")]
+    /// An invitation as link or token, or the set-up token of `serve`: makes your account first. `-` reads it from
+    /// standard input.
+    #[arg(long, value_name = "LINK")]
     invitation: Option<String>,
 }
 
@@ -48,20 +49,21 @@ pub(crate) async fn login(args: LoginArgs, context: &Context) -> Result<(), Fail
 }
 
 async fn by_link(link: &str, context: &Context) -> Result<(Coordinator, Session), Failure> {
-    let (coordinator, token) = match link.split_once('#') {
-        Some((page, token)) => {
-            let address =
-                page.trim_end_matches('/').trim_end_matches("/signin").parse::<Address>().map_err(Failure::fault)?;
-            if context.named().is_some_and(|named| *named != address) {
-                return Err(Failure::usage("the link and --coordinator name different coordinators"));
-            }
-            (Coordinator::at(address)?, token)
-        }
-        None => (context.coordinator()?, link),
-    };
+    let (coordinator, token) =
+        if link.contains('#') { parts(link, "/signin", context)? } else { (context.coordinator()?, link) };
     let exchange = ExchangeLink { token: token.to_owned(), kind: SessionKind::Cli };
     let (_, session) = coordinator.exchange_link(&exchange).await?;
     Ok((coordinator, session))
+}
+
+/// The coordinator of a link to its page `page`, and the token in it.
+fn parts<'a>(link: &'a str, page: &str, context: &Context) -> Result<(Coordinator, &'a str), Failure> {
+    let (place, token) = link.split_once('#').unwrap_or((link, ""));
+    let address = place.trim_end_matches('/').trim_end_matches(page).parse::<Address>().map_err(Failure::fault)?;
+    if context.named().is_some_and(|named| *named != address) {
+        return Err(Failure::usage("the link and --coordinator name different coordinators"));
+    }
+    Ok((Coordinator::at(address)?, token))
 }
 
 async fn by_password(
@@ -69,8 +71,14 @@ async fn by_password(
     invitation: Option<String>,
     context: &Context,
 ) -> Result<(Coordinator, Session), Failure> {
-    let coordinator = context.coordinator()?;
     let invitation = invitation.map(given).transpose()?;
+    let (coordinator, invitation) = match invitation {
+        Some(link) if link.contains('#') => {
+            let (coordinator, token) = parts(&link, "/register", context)?;
+            (coordinator, Some(token.to_owned()))
+        }
+        invitation => (context.coordinator()?, invitation),
+    };
     let username = user.map_or_else(|| ask("Name", false), Ok)?;
     let password = ask(if invitation.is_some() { "New password (10 characters at least)" } else { "Password" }, true)?;
     if let Some(invitation) = invitation {
@@ -87,7 +95,7 @@ fn given(value: String) -> Result<String, Failure> {
 }
 
 /// A line from the person, or from standard input where that is no terminal.
-fn ask(what: &str, is_secret: bool) -> Result<String, Failure> {
+pub(super) fn ask(what: &str, is_secret: bool) -> Result<String, Failure> {
     let missing = |error: std::io::Error| Failure::usage(format!("{} cannot be read: {error}", what.to_lowercase()));
     let line = if std::io::stdin().is_terminal() {
         if is_secret {
