@@ -86,7 +86,10 @@ impl SettingsOwner {
             later.push("work_dir counts from the next start of the worker".to_owned());
         }
         if before.name != after.name {
-            later.push("the coordinator shows the new name once this machine joins anew with a key".to_owned());
+            later.push(
+                "the coordinator goes on with the name that it knows: `garageswarm worker rename` changes it there"
+                    .to_owned(),
+            );
         }
         self.status.send_modify(|status| status.set_preferences(&after));
         self.current.send_replace(Arc::new(after));

@@ -26,11 +26,20 @@ pub(super) async fn find(
 }
 
 /// Asks the coordinator with whom this worker is shared.
-#[expect(clippy::unused_async, reason = "the coordinator is asked here once it tells with whom a worker is shared")]
-async fn by_name(named: &str, _status: &AgentStatus, _context: &Context) -> Result<(Grantee, Option<String>), Failure> {
-    Err(Failure::new(
-        Exit::Refused,
-        format!("\"{}\" is not the id of a person, and names are not looked up yet", plain(named)),
-    )
-    .advise("give the id of the person (`garageswarm whoami --json` shows one's own), or `everyone`"))
+async fn by_name(named: &str, status: &AgentStatus, context: &Context) -> Result<(Grantee, Option<String>), Failure> {
+    let named = plain(named);
+    let Some(worker_id) = status.worker_id else {
+        return Err(Failure::new(
+            Exit::Refused,
+            format!("who \"{named}\" is cannot be asked before this machine has joined"),
+        )
+        .advise("give the id of the person, or `everyone`"));
+    };
+    let shares = context.client()?.shares(worker_id).await?;
+    let share = shares.into_iter().find(|share| share.username.eq_ignore_ascii_case(&named));
+    let share = share.ok_or_else(|| {
+        Failure::new(Exit::Refused, format!("this machine is not shared with \"{named}\""))
+            .advise(format!("first `garageswarm worker share {worker_id} {named}`, or give the id of the person"))
+    })?;
+    Ok((Grantee::User(share.user_id), Some(share.username)))
 }
