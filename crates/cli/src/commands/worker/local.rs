@@ -153,6 +153,7 @@ pub(crate) async fn set_paused(folder: &Folder, paused: bool, context: &Context)
 async fn grant(args: GrantArgs, context: &Context) -> Result<(), Failure> {
     let (worker, status) = found(&args.folder, context).await?;
     let (who, name) = person::find(&args.person, &status, context).await?;
+    let is_by_id = name.is_none();
     let GrantArgs { person, tool, slots, runs_per_day, cost_per_day, .. } = args;
     let is_enabled = status.tools.iter().all(|known| known.name != tool || !is_off(known));
     let grant = Grant { name, slots, runs_per_day, cost_per_day_usd: cost_per_day, ..Grant::new(tool.clone(), who) };
@@ -167,11 +168,14 @@ async fn grant(args: GrantArgs, context: &Context) -> Result<(), Failure> {
     if !is_enabled {
         output.remark(&format!("{tool} is off here: `garageswarm worker prefs set tools.{tool}.enabled true`"));
     }
-    let share = if who.user_id().is_none() { "everyone".to_owned() } else { plain(&person) };
-    output.remark(&format!(
-        "on the coordinator they also need: `garageswarm worker share {} {share}`",
-        status.worker_id.map_or_else(|| plain(&status.name), |id| id.to_string())
-    ));
+    // Who is known by name has a share already.
+    if is_by_id {
+        let share = if who.user_id().is_none() { "everyone".to_owned() } else { plain(&person) };
+        output.remark(&format!(
+            "on the coordinator they also need: `garageswarm worker share {} {share}`",
+            status.worker_id.map_or_else(|| plain(&status.name), |id| id.to_string())
+        ));
+    }
     Ok(())
 }
 
