@@ -81,6 +81,16 @@ impl SignIns {
         self.known.sign_ins.first()
     }
 
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// All of them, the latest one first.
+    pub(crate) fn all(&self) -> &[SignIn] {
+        &self.known.sign_ins
+    }
+
     /// The latest one at an address.
     pub(crate) fn at(&self, address: &Address) -> Option<&SignIn> {
         self.known.sign_ins.iter().find(|sign_in| sign_in.coordinator == *address)
@@ -112,7 +122,7 @@ impl SignIns {
         data_dir: Option<&Path>,
         username: &str,
         token: &str,
-    ) -> Result<&'static str, Failure> {
+    ) -> Result<String, Failure> {
         let mut new = SignIn {
             coordinator: coordinator.clone(),
             data_dir: data_dir.map(Path::to_owned),
@@ -120,10 +130,10 @@ impl SignIns {
             token: Kept::Keychain,
         };
         let place = match self.vault.set(&new.name_in_keychain(), token) {
-            Ok(()) => "the keychain",
-            Err(_) => {
+            Ok(()) => "the keychain".to_owned(),
+            Err(error) => {
                 new.token = Kept::File { token: token.to_owned() };
-                "a file that only you may read"
+                format!("a file that only you may read ({}); `garageswarm doctor` looks into it", with_causes(&error))
             }
         };
         self.known.sign_ins.retain(|known| !known.is_same(&new));

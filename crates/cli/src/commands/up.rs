@@ -71,6 +71,7 @@ pub(crate) async fn run(args: UpArgs, context: &Context) -> Result<(), Failure> 
             owner: owner.user_id,
             address: hosted.address.clone(),
             data_dir: data_dir.join("local-worker"),
+            vault: context.vault,
             output: context.output,
         };
         tokio::spawn(worker.run(stop_worker.clone()))

@@ -7,6 +7,8 @@ mod account;
 mod backups;
 mod hardships;
 mod home;
+mod keychains;
+mod machine;
 mod panel;
 mod refusals;
 mod restarts;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use swarm_agent::{Agent, AgentConfig, AgentError, AgentEvent, AgentHandle, FileHost, Key, LinkStatus};
+use swarm_agent::{Agent, AgentConfig, AgentError, AgentEvent, AgentHandle, Key, LinkStatus};
 use swarm_model::ToolName;
 use swarm_server::ServerConfig;
 use swarm_server::config::Log;
@@ -19,6 +19,7 @@ use crate::config::{Flags, load};
 use crate::context::Context;
 use crate::failure::{Exit, Failure, with_causes};
 use crate::interrupt::StopSignals;
+use crate::kept::KeptHost;
 use crate::output::Output;
 use crate::readable::plain;
 
@@ -59,10 +60,11 @@ pub(crate) async fn run(args: RunArgs, context: &Context) -> Result<(), Failure>
         Some(named) => std::path::absolute(named)?,
         None => context.places.data_dir(None)?.join("worker"),
     };
-    let host = FileHost::new(data_dir, GuardBinary::current()?);
+    let key = key(&args)?;
+    let host = KeptHost::new(data_dir, GuardBinary::current()?, context.vault, context.output).with_key(key.is_some());
     let config = AgentConfig {
         coordinator: context.named().cloned(),
-        key: key(&args)?,
+        key,
         same_coordinator: false,
         name: args.name,
         slots: args.slots,
@@ -160,5 +162,10 @@ fn refused(error: AgentError) -> Failure {
         | AgentError::Host(_)
         | AgentError::Coordinator { .. } => Exit::Fault,
     };
-    Failure::new(exit, with_causes(&error))
+    let failure = Failure::new(exit, with_causes(&error));
+    if matches!(error, AgentError::Host(_)) { failure.advise(MEND_KEYCHAIN) } else { failure }
 }
+
+/// What to do where the credential is out of reach.
+const MEND_KEYCHAIN: &str = "unlock the keychain and start again, or join anew with a key of `garageswarm key create` \
+    (--key; with GARAGESWARM_KEYCHAIN=off the new credential is kept in a file)";
