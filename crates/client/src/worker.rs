@@ -52,10 +52,20 @@ impl WorkerClient {
         self.worker_id
     }
 
+    /// The certificate that the coordinator must have; none where the usual authorities vouch for it.
+    pub fn pin(&self) -> Option<swarm_proto::Fingerprint> {
+        self.http.pin
+    }
+
+    /// The same worker of the same coordinator, which is at another address now. The pin goes along.
+    pub fn moved_to(&self, address: Address) -> Result<Self, ClientError> {
+        Ok(Self { http: Http::trusted(address, self.http.pin)?, ..self.clone() })
+    }
+
     /// Opens the socket. `hello` is the first frame to send.
     pub async fn connect(&self) -> Result<WorkerSocket, ClientError> {
         let entry = Entry::Bearer(self.credential.clone());
-        socket::open(&self.http.address, &[&"ws", &"worker", &self.worker_id], entry).await
+        socket::open(&self.http, &[&"ws", &"worker", &self.worker_id], entry).await
     }
 
     /// Reports that the worker lives and what it works on.

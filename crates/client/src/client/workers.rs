@@ -7,6 +7,11 @@ use swarm_proto::workers::Worker;
 use crate::{Client, ClientError};
 
 impl Client {
+    /// Makes an invitation for one machine. It is shown once.
+    pub async fn invite_worker(&self, wish: &InviteWorker) -> Result<WorkerInvitation, ClientError> {
+        self.json(self.post(&[&"workers", &"invitations"]).json(wish)).await
+    }
+
     /// The machines that one may see.
     pub async fn workers(&self) -> Result<Page<Worker>, ClientError> {
         self.json(self.get(&[&"workers"])).await
