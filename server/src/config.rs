@@ -43,6 +43,18 @@ pub struct ServerConfig {
 pub struct Listening {
     /// Address and port.
     pub listen: SocketAddr,
+    /// Address and port of the TLS listener, for other machines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_listen: Option<SocketAddr>,
+    /// The certificate to show there, in a PEM file with what signed it. Without one the coordinator makes its own,
+    /// which machines that join pin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_cert: Option<PathBuf>,
+    /// The key of that certificate, in a PEM file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<PathBuf>,
+    /// Whether a coordinator with a certificate of its own is announced on the local network.
+    pub announce: bool,
     /// How people reach it from elsewhere, as `https://swarm.example.org`; links are made from it.
     pub public_url: Option<String>,
     /// Further names by which it may be addressed, with or without a port.
@@ -102,6 +114,10 @@ pub struct Limits {
     pub waiting_tasks: usize,
     /// Tasks in one batch.
     pub batch_tasks: usize,
+    /// Connections from other machines that may be open at once.
+    pub connections: usize,
+    /// Connections from one address that may be open at once.
+    pub connections_per_address: usize,
 }
 
 /// Who may read the metrics.
@@ -155,6 +171,10 @@ impl Default for Listening {
     fn default() -> Self {
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8420),
+            tls_listen: None,
+            tls_cert: None,
+            tls_key: None,
+            announce: true,
             public_url: None,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
@@ -172,7 +192,14 @@ impl Default for Keeping {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_bytes: 16 << 20, artifact_bytes: 256 << 20, waiting_tasks: 200_000, batch_tasks: 1000 }
+        Self {
+            body_bytes: 16 << 20,
+            artifact_bytes: 256 << 20,
+            waiting_tasks: 200_000,
+            batch_tasks: 1000,
+            connections: 4096,
+            connections_per_address: 256,
+        }
     }
 }
 
@@ -195,9 +222,17 @@ impl ServerConfig {
             wrong(
                 "server.listen",
                 format!(
-                    "{listen} is reached from other machines, in plain HTTP: name a server.trusted_proxies that brings TLS, or allow it with server.insecure_http"
+                    "{listen} is reached from other machines, in plain HTTP: listen there with TLS (--lan), name a server.trusted_proxies that brings it, or allow it with server.insecure_http"
                 ),
             );
+        }
+        if server.tls_cert.is_some() != server.tls_key.is_some() {
+            wrong("server.tls_cert", "a certificate and its key are set together: server.tls_cert and server.tls_key".to_owned());
+        } else if server.tls_cert.is_some() && server.tls_listen.is_none() {
+            wrong("server.tls_cert", "a certificate is shown by a TLS listener: set server.tls_listen too".to_owned());
+        }
+        if server.tls_listen.is_some_and(|tls| tls == server.listen && tls.port() != 0) {
+            wrong("server.tls_listen", "it is the address of server.listen: give it a port of its own".to_owned());
         }
         if let Some(url) = &server.public_url
             && !is_origin(url)
@@ -228,6 +263,9 @@ impl ServerConfig {
         }
         if self.limits.batch_tasks == 0 {
             wrong("limits.batch_tasks", "nobody could submit a batch".to_owned());
+        }
+        if self.limits.connections == 0 || self.limits.connections_per_address == 0 {
+            wrong("limits.connections", "no other machine could connect".to_owned());
         }
         if self.metrics.token.as_ref().is_some_and(|token| token.expose().len() < 16) {
             wrong("metrics.token", "it has fewer than 16 characters and could be guessed".to_owned());

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use swarm_model::id::{Entropy, SystemEntropy};
 use swarm_model::{Clock, Timestamp};
+use swarm_proto::Fingerprint;
 use swarm_store::Stores;
 use swarm_store::token::Revoked;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +16,7 @@ use crate::config::ServerConfig;
 use crate::dispatch::Dispatcher;
 use crate::hub::Hub;
 use crate::telemetry::MetricsHandle;
+use crate::tls::Certificates;
 
 /// A handle of the running coordinator; clones share it.
 #[derive(Debug, Clone)]
@@ -33,6 +35,8 @@ pub struct Parts {
     pub stores: Stores,
     /// Who may come in.
     pub auth: Auth,
+    /// The certificates of the TLS listener, where there is one.
+    pub certificates: Option<Certificates>,
     /// The owner of the queue.
     pub dispatcher: Dispatcher,
     /// Who is told of commits.
@@ -55,6 +59,11 @@ impl AppState {
     /// The current time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// What machines that join pin; none where there is no TLS listener, or its certificate was given.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.certificates.as_ref().and_then(Certificates::fingerprint)
     }
 
     /// Carries out the end of credentials that a commit has brought: from here on they are refused, and the

@@ -48,6 +48,7 @@ pub(super) const NEEDED: &[(&str, &str, Operation)] = &[
     ("get", "/tasks/{id}/placement", Operation::ReadTask),
     ("get", "/workers", Operation::ReadWorker),
     ("post", "/workers/register", Operation::EnrolWorker),
+    ("post", "/workers/invitations", Operation::ManageKeys),
     ("get", "/workers/{id}", Operation::ReadWorker),
     ("delete", "/workers/{id}", Operation::ManageWorker),
     ("post", "/workers/{id}/pause", Operation::SteerWorker),

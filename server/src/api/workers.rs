@@ -3,6 +3,7 @@
 mod artifacts;
 mod enrol;
 mod http;
+mod invite;
 mod people;
 mod wire;
 
@@ -25,6 +26,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(people::list_workers))
         .routes(routes!(enrol::register_worker))
+        .routes(routes!(invite::invite_worker))
         .routes(routes!(people::get_worker, people::remove_worker))
         .routes(routes!(people::pause_worker))
         .routes(routes!(people::resume_worker))

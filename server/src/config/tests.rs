@@ -15,10 +15,12 @@ fn the_defaults_with_a_folder_are_sound() {
 fn all_problems_are_told_at_once() {
     let mut config = ServerConfig::default();
     config.server.listen = ([0, 0, 0, 0], 8420).into();
+    config.server.tls_cert = Some("cert.pem".into());
+    config.server.tls_listen = Some(config.server.listen);
     config.server.public_url = Some("swarm.example.org".to_owned());
     config.server.allowed_origins = vec!["https://a.example/path".to_owned()];
     config.server.allowed_hosts = vec!["a b".to_owned()];
-    config.limits = Limits { body_bytes: 1, artifact_bytes: 0, waiting_tasks: 0, batch_tasks: 0 };
+    config.limits = Limits { body_bytes: 1, artifact_bytes: 0, waiting_tasks: 0, batch_tasks: 0, connections: 0, connections_per_address: 0 };
     config.metrics.token = Some(Redacted::new("short".to_owned()));
     config.log.filter = "swarm_server=loud".to_owned();
     let settings: Vec<_> = config.validate().iter().map(|problem| problem.setting).collect();
@@ -26,6 +28,8 @@ fn all_problems_are_told_at_once() {
         settings,
         [
             "server.listen",
+            "server.tls_cert",
+            "server.tls_listen",
             "server.public_url",
             "server.allowed_origins",
             "server.allowed_hosts",
@@ -33,6 +37,7 @@ fn all_problems_are_told_at_once() {
             "limits.body_bytes",
             "limits.waiting_tasks",
             "limits.batch_tasks",
+            "limits.connections",
             "metrics.token",
             "log.filter",
         ]

@@ -2,7 +2,7 @@
 
 use swarm_model::WorkerId;
 use swarm_proto::Page;
-use swarm_proto::workers::Worker;
+use swarm_proto::workers::{InviteWorker, Worker, WorkerInvitation};
 
 use crate::{Client, ClientError};
 
