@@ -1,8 +1,11 @@
 //! Under which names and addresses other machines find this one.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use sysinfo::System;
+
+/// How many addresses are told: a picture of a joining link must stay small enough for a camera.
+const MAX_TOLD: usize = 4;
 
 /// What this machine calls itself, in small letters; none where that is no name for a network.
 pub(crate) fn host_name() -> Option<String> {
@@ -33,6 +36,17 @@ pub(crate) fn addresses() -> Vec<IpAddr> {
     addresses.sort_by_key(|ip| (rank(*ip), *ip));
     addresses.dedup();
     addresses
+}
+
+/// Where a TLS listener is reached, the likeliest address first.
+pub(crate) fn listened(listen: SocketAddr) -> Vec<String> {
+    let is_open_to = |ip: &IpAddr| listen.is_ipv6() || ip.is_ipv4();
+    let ips = if listen.ip().is_unspecified() {
+        addresses().into_iter().filter(is_open_to).take(MAX_TOLD).collect()
+    } else {
+        vec![listen.ip()]
+    };
+    ips.into_iter().map(|ip| format!("https://{}", SocketAddr::new(ip, listen.port()))).collect()
 }
 
 fn is_reachable(ip: IpAddr) -> bool {

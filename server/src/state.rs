@@ -15,6 +15,7 @@ use crate::auth::Auth;
 use crate::config::ServerConfig;
 use crate::dispatch::Dispatcher;
 use crate::hub::Hub;
+use crate::machine;
 use crate::telemetry::MetricsHandle;
 use crate::tls::Certificates;
 
@@ -64,6 +65,11 @@ impl AppState {
     /// What machines that join pin; none where there is no TLS listener, or its certificate was given.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         self.certificates.as_ref().and_then(Certificates::fingerprint)
+    }
+
+    /// Where other machines reach the TLS listener, the likeliest address first.
+    pub fn lan_addresses(&self) -> Vec<String> {
+        self.config.server.tls_listen.map(machine::listened).unwrap_or_default()
     }
 
     /// Carries out the end of credentials that a commit has brought: from here on they are refused, and the

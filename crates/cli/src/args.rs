@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use swarm_client::Address;
 
-use crate::commands::{account, backup, completions, config, doctor, key, serve, swarm, task, up, worker};
+use crate::commands::{account, backup, completions, config, discover, doctor, key, serve, swarm, task, up, worker};
 use crate::readable::{STYLES, exit_codes};
 
 /// Run your own AI swarm on the machines you already own.
@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Logout,
     /// Who is signed in, and where.
     Whoami,
+    /// The coordinators on the local network.
+    Discover(discover::DiscoverArgs),
     /// The swarm at a glance.
     Status,
     /// Pause or resume the whole swarm.

@@ -23,6 +23,9 @@ pub(crate) async fn run(args: ServeArgs, context: &Context) -> Result<(), Failur
     let mut hosted = Hosted::start(config).await?;
     let address = &hosted.address;
     context.output.text(&format!("ready {address}"))?;
+    if let Some(lan) = hosted.lan() {
+        context.output.text(&lan.words_for_people())?;
+    }
     if let Some(token) = hosted.state.draw_setup_token().await.map_err(Failure::fault)? {
         context.output.text(&format!(
             "nobody owns this instance yet; whoever has this token makes the first account, once:\n  \

@@ -1,5 +1,7 @@
 //! `garageswarm worker`: a worker on this machine, and the workers of the swarm.
 
+pub(crate) mod invite;
+mod join;
 pub(crate) mod run;
 mod words;
 
@@ -16,6 +18,8 @@ use crate::readable::plain;
 pub(crate) enum WorkerCommand {
     /// Run a worker on this machine until Ctrl-C. Later starts need no key.
     Run(run::RunArgs),
+    /// Make a link with which one machine joins. It works once, and for ten minutes.
+    Invite(invite::InviteArgs),
     #[command(flatten)]
     Steer(SteerCommand),
 }

@@ -3,7 +3,6 @@
 //! Where the coordinator is reached comes from its settings and its own interfaces, never from a request: a link
 //! that a forged `Host` could bend would send a code to somebody else.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -25,8 +24,6 @@ use crate::state::AppState;
 /// How long a code is good: the walk to the other machine.
 const CODE_LIFE: Duration = Duration::from_mins(10);
 const MAX_NAME: usize = 64;
-/// A picture of the link must stay small enough for a camera.
-const MAX_ADDRESSES: usize = 4;
 
 /// Invite one machine to join as yours. The link is shown once, works once, and for 10 minutes.
 #[utoipa::path(post, path = "/workers/invitations", tag = "workers", request_body = InviteWorker,
@@ -92,7 +89,7 @@ impl Reach {
                 Ok(Self { addresses: vec![url], fingerprint: own.filter(|_| is_our_listener) })
             }
             (None, Some(listen), Some(own)) => {
-                let addresses = listened(listen);
+                let addresses = machine::listened(listen);
                 if addresses.is_empty() {
                     return Err(unreachable(
                         "This machine has no address in a network: connect it, or set server.public_url.",
@@ -108,17 +105,6 @@ impl Reach {
             )),
         }
     }
-}
-
-/// The addresses of a listener.
-fn listened(listen: SocketAddr) -> Vec<String> {
-    let is_open_to = |ip: &std::net::IpAddr| listen.is_ipv6() || ip.is_ipv4();
-    let ips = if listen.ip().is_unspecified() {
-        machine::addresses().into_iter().filter(is_open_to).take(MAX_ADDRESSES).collect()
-    } else {
-        vec![listen.ip()]
-    };
-    ips.into_iter().map(|ip| format!("https://{}", SocketAddr::new(ip, listen.port()))).collect()
 }
 
 #[cfg(test)]
