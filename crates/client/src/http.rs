@@ -75,6 +75,8 @@ impl Http {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(10))
             .tcp_nodelay(true)
+            // A coordinator closes idle connections after ten seconds: ours is never the request that meets the end.
+            .pool_idle_timeout(Duration::from_secs(5))
             .user_agent(concat!("garageswarm/", env!("CARGO_PKG_VERSION")));
         // A proxy named in the environment knows neither this machine's loopback nor its neighbours.
         let builder = if address.is_loopback() || pin.is_some() { builder.no_proxy() } else { builder };
