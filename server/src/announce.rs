@@ -2,8 +2,10 @@
 //!
 //! Nobody needs to believe it: who joined knows the fingerprint, and who joins compares its words.
 
-use mdns_sd::{ServiceDaemon, ServiceInfo};
+use std::fmt;
 use std::net::SocketAddr;
+
+use mdns_sd::{IfKind, ServiceDaemon, ServiceInfo};
 use swarm_proto::{ANNOUNCED_AS, Fingerprint};
 
 use crate::machine;
@@ -36,16 +38,25 @@ impl Announcement {
             ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ];
         let host = format!("{label}.local.");
-        let service = if listen.ip().is_unspecified() {
+        let mut service = if listen.ip().is_unspecified() {
             ServiceInfo::new(ANNOUNCED_AS, &instance, &host, "", listen.port(), &told[..])?.enable_addr_auto()
         } else {
             ServiceInfo::new(ANNOUNCED_AS, &instance, &host, listen.ip(), listen.port(), &told[..])?
         };
+        if listen.is_ipv4() {
+            service.set_interfaces(vec![IfKind::IPv4]);
+        }
         let name = service.get_fullname().to_owned();
         let daemon = ServiceDaemon::new()?;
         let announcement = Self { daemon, name };
         announcement.daemon.register(service)?;
         Ok(announcement)
+    }
+}
+
+impl fmt::Debug for Announcement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Announcement").field("name", &self.name).finish_non_exhaustive()
     }
 }
 

@@ -227,7 +227,10 @@ impl ServerConfig {
             );
         }
         if server.tls_cert.is_some() != server.tls_key.is_some() {
-            wrong("server.tls_cert", "a certificate and its key are set together: server.tls_cert and server.tls_key".to_owned());
+            wrong(
+                "server.tls_cert",
+                "a certificate and its key are set together: server.tls_cert and server.tls_key".to_owned(),
+            );
         } else if server.tls_cert.is_some() && server.tls_listen.is_none() {
             wrong("server.tls_cert", "a certificate is shown by a TLS listener: set server.tls_listen too".to_owned());
         }

@@ -11,10 +11,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::announce::Announcement;
 use crate::auth::Auth;
 use crate::config::ServerConfig;
 use crate::dispatch::{self, Dispatcher};
-use crate::announce::Announcement;
 use crate::hub::Hub;
 use crate::serving::{Listeners, Serving};
 use crate::state::{AppState, Ids, Parts};
@@ -136,11 +136,7 @@ impl Coordinator {
 
     /// Serves until `shutdown`, then lets open requests end and stops. A TLS listener belongs to
     /// `config.server.tls_listen`, which is the address that it really has.
-    pub async fn serve(
-        self,
-        listeners: impl Into<Listeners>,
-        shutdown: CancellationToken,
-    ) -> Result<(), StartError> {
+    pub async fn serve(self, listeners: impl Into<Listeners>, shutdown: CancellationToken) -> Result<(), StartError> {
         let config = &self.state.config;
         let tls = self.state.certificates.as_ref().map(Certificates::server_config).transpose()?;
         let announcement = match (config.server.tls_listen, self.state.fingerprint()) {

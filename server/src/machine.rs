@@ -32,7 +32,8 @@ pub(crate) fn addresses() -> Vec<IpAddr> {
         tracing::warn!(%error, "the addresses of this machine cannot be read");
         Vec::new()
     });
-    let mut addresses: Vec<IpAddr> = interfaces.iter().map(if_addrs::Interface::ip).filter(|ip| is_reachable(*ip)).collect();
+    let mut addresses: Vec<IpAddr> =
+        interfaces.iter().map(if_addrs::Interface::ip).filter(|ip| is_reachable(*ip)).collect();
     addresses.sort_by_key(|ip| (rank(*ip), *ip));
     addresses.dedup();
     addresses

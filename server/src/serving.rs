@@ -146,13 +146,7 @@ impl Serving {
 }
 
 /// Serves one connection to its end, or until it becomes a WebSocket.
-async fn serve(
-    stream: Counted,
-    peer: SocketAddr,
-    tls: Option<TlsAcceptor>,
-    router: Router,
-    ending: CancellationToken,
-) {
+async fn serve(stream: Counted, peer: SocketAddr, tls: Option<TlsAcceptor>, router: Router, ending: CancellationToken) {
     let Some(tls) = tls else { return speak_http1(stream, peer, router, ending).await };
     let stream = match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
         Ok(Ok(stream)) => stream,

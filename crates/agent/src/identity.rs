@@ -112,7 +112,8 @@ mod tests {
     fn a_machine_that_joined_before_there_were_pins_is_still_joined() {
         let folder = tempfile::tempdir().unwrap();
         let worker = "01890000-0000-7000-8000-000000000001";
-        let older = format!(r#"{{"machine_id":"m","joined":{{"coordinator":"http://127.0.0.1:1","worker_id":"{worker}"}}}}"#);
+        let older =
+            format!(r#"{{"machine_id":"m","joined":{{"coordinator":"http://127.0.0.1:1","worker_id":"{worker}"}}}}"#);
         std::fs::write(folder.path().join(FILE), older).unwrap();
         let joined = Identity::load_or_create(folder.path()).unwrap().joined.unwrap();
         assert_eq!((joined.coordinator.as_str(), joined.fingerprint), ("http://127.0.0.1:1", None));

@@ -32,7 +32,9 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Config(command) => config::run(command, context),
         Command::Completions(args) => completions::run(args, context),
         Command::Guard => guard(),
-        Command::Worker(worker::WorkerCommand::Invite(args)) => asking()?.block_on(worker::invite::invite(args, context)),
+        Command::Worker(worker::WorkerCommand::Invite(args)) => {
+            asking()?.block_on(worker::invite::invite(args, context))
+        }
         Command::Worker(worker::WorkerCommand::Steer(command)) => asking()?.block_on(worker::steer(command, context)),
         Command::Task(command) => asking()?.block_on(task::run(command, context)),
         Command::Key(command) => asking()?.block_on(key::run(command, context)),

@@ -122,8 +122,12 @@ async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
 async fn bind_tls(listen: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(listen).await.map_err(|error| {
         let (exit, advice) = match error.kind() {
-            ErrorKind::AddrInUse => (Exit::Refused, format!("take another port: --lan {}:0 takes a free one", listen.ip())),
-            ErrorKind::AddrNotAvailable => (Exit::Fault, "this machine does not have that address: name another one with --lan".to_owned()),
+            ErrorKind::AddrInUse => {
+                (Exit::Refused, format!("take another port: --lan {}:0 takes a free one", listen.ip()))
+            }
+            ErrorKind::AddrNotAvailable => {
+                (Exit::Fault, "this machine does not have that address: name another one with --lan".to_owned())
+            }
             _ => (Exit::Fault, "name another address with --lan".to_owned()),
         };
         Failure::new(exit, format!("{listen} cannot be listened on: {error}")).advise(advice)

@@ -55,10 +55,7 @@ impl Drop for Browsing {
     }
 }
 
-async fn listen(
-    patience: Duration,
-    is_enough: impl Fn(&Announced) -> bool,
-) -> Result<Vec<Announced>, DiscoverError> {
+async fn listen(patience: Duration, is_enough: impl Fn(&Announced) -> bool) -> Result<Vec<Announced>, DiscoverError> {
     let browsing = Browsing(ServiceDaemon::new()?);
     let events = browsing.0.browse(ANNOUNCED_AS)?;
     let mut heard: Vec<Announced> = Vec::new();
@@ -84,8 +81,8 @@ async fn listen(
 fn read(service: &ResolvedService) -> Option<Announced> {
     let text = |name| service.get_property_val_str(name);
     let mut addresses: Vec<IpAddr> = service.get_addresses().iter().map(mdns_sd::ScopedIp::to_ip_addr).collect();
-    // An address of the link alone needs to be told the link.
-    addresses.retain(|ip| !matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local()));
+    // Loopback is who listens, not who announced. An address of one link means nothing without its name.
+    addresses.retain(|ip| !ip.is_loopback() && !matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local()));
     addresses.sort();
     let addresses: Vec<Address> = addresses
         .into_iter()

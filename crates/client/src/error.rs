@@ -40,7 +40,9 @@ pub enum ClientError {
         address: Address,
     },
     /// A coordinator that has a pin is spoken to over TLS alone.
-    #[error("{address} is plain HTTP, and this coordinator is known by its certificate: its address begins with https://")]
+    #[error(
+        "{address} is plain HTTP, and this coordinator is known by its certificate: its address begins with https://"
+    )]
     PinnedInPlain {
         /// Where.
         address: Address,

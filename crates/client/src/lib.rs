@@ -35,8 +35,8 @@ pub use discover::{Announced, DiscoverError, discover, find};
 pub use error::ClientError;
 #[cfg(not(target_arch = "wasm32"))]
 pub use glance::{Glance, glance};
-pub use swarm_proto::Fingerprint;
 pub use socket::{Socket, SocketReceiver, SocketSender, ViewerSocket, WorkerSocket};
+pub use swarm_proto::Fingerprint;
 #[cfg(not(target_arch = "wasm32"))]
 pub use worker::WorkerClient;
 

@@ -29,9 +29,7 @@ pub(crate) fn pinned(pin: Fingerprint) -> Arc<ClientConfig> {
 
 pub(crate) fn with_verifier(verifier: Arc<dyn ServerCertVerifier>) -> Arc<ClientConfig> {
     provider();
-    Arc::new(
-        ClientConfig::builder().dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth(),
-    )
+    Arc::new(ClientConfig::builder().dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
 
 /// The authorities that vouch for names.

@@ -119,7 +119,9 @@ mod tests {
     #[test]
     fn what_is_no_fingerprint_is_refused() {
         let good = "ab".repeat(32);
-        for bad in [String::new(), good[1..].to_owned(), format!("{good}0"), "g".repeat(64), "ä".repeat(32), "+1".repeat(32)] {
+        for bad in
+            [String::new(), good[1..].to_owned(), format!("{good}0"), "g".repeat(64), "ä".repeat(32), "+1".repeat(32)]
+        {
             assert_eq!(bad.parse::<Fingerprint>(), Err(ParseFingerprintError), "{bad}");
         }
         let colons = ["AB"; 32].join(":");

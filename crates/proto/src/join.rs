@@ -44,7 +44,9 @@ pub enum JoinLinkError {
     #[error("the joining link holds an address that is none: \"{0}\"")]
     Address(String),
     /// Everybody on the way could read the code.
-    #[error("the joining link holds {0}, which is plain HTTP beyond this machine: everybody on the way could read the code")]
+    #[error(
+        "the joining link holds {0}, which is plain HTTP beyond this machine: everybody on the way could read the code"
+    )]
     PlainHttp(String),
     /// There are too many addresses.
     #[error("the joining link holds more than {MAX_ADDRESSES} addresses")]
@@ -59,11 +61,7 @@ pub enum JoinLinkError {
 
 impl JoinLink {
     /// A link with these parts, where they make sense.
-    pub fn new(
-        addresses: Vec<String>,
-        fingerprint: Option<Fingerprint>,
-        code: String,
-    ) -> Result<Self, JoinLinkError> {
+    pub fn new(addresses: Vec<String>, fingerprint: Option<Fingerprint>, code: String) -> Result<Self, JoinLinkError> {
         if addresses.is_empty() {
             return Err(JoinLinkError::Missing("address"));
         }
@@ -99,7 +97,8 @@ fn check_address(text: &str) -> Result<(), JoinLinkError> {
     let shown = || text.chars().filter(|c| !c.is_control()).take(200).collect::<String>();
     let wrong = || JoinLinkError::Address(shown());
     let url = Url::parse(text).map_err(|_| wrong())?;
-    let is_bare = url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    let is_bare =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
     if !is_bare || url.path() != "/" {
         return Err(wrong());
     }

@@ -102,7 +102,9 @@ impl KnownNames {
         }
         if let Some(tls) = self.tls.as_ref().filter(|_| self.is_tls(port)) {
             // No page can rebind a bare address, and none gets our certificate for another name.
-            return name == "localhost" || name.parse::<IpAddr>().is_ok() || tls.names.iter().any(|known| known == name);
+            return name == "localhost"
+                || name.parse::<IpAddr>().is_ok()
+                || tls.names.iter().any(|known| known == name);
         }
         if port.unwrap_or(80) != self.listen.port() {
             return false;

@@ -20,7 +20,14 @@ fn all_problems_are_told_at_once() {
     config.server.public_url = Some("swarm.example.org".to_owned());
     config.server.allowed_origins = vec!["https://a.example/path".to_owned()];
     config.server.allowed_hosts = vec!["a b".to_owned()];
-    config.limits = Limits { body_bytes: 1, artifact_bytes: 0, waiting_tasks: 0, batch_tasks: 0, connections: 0, connections_per_address: 0 };
+    config.limits = Limits {
+        body_bytes: 1,
+        artifact_bytes: 0,
+        waiting_tasks: 0,
+        batch_tasks: 0,
+        connections: 0,
+        connections_per_address: 0,
+    };
     config.metrics.token = Some(Redacted::new("short".to_owned()));
     config.log.filter = "swarm_server=loud".to_owned();
     let settings: Vec<_> = config.validate().iter().map(|problem| problem.setting).collect();

@@ -68,8 +68,8 @@ impl Authority {
 
     /// The same, for a task of its own.
     pub(super) fn again(&self) -> Result<Self, TlsError> {
-        let text = fs::read_to_string(&self.path)
-            .map_err(|source| TlsError::File { path: self.path.clone(), source })?;
+        let text =
+            fs::read_to_string(&self.path).map_err(|source| TlsError::File { path: self.path.clone(), source })?;
         Ok(Self { latest: self.latest.clone(), ..Self::from_pem(self.path.clone(), &text)? })
     }
 

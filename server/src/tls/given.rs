@@ -43,9 +43,7 @@ fn written(path: &Path) -> Option<SystemTime> {
 }
 
 fn certified(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
-    let read = |path: &Path| {
-        fs::read(path).map_err(|source| TlsError::File { path: path.to_owned(), source })
-    };
+    let read = |path: &Path| fs::read(path).map_err(|source| TlsError::File { path: path.to_owned(), source });
     let damaged = |path: &Path, problem: String| TlsError::Damaged { path: path.to_owned(), problem };
     let chain: Vec<_> = CertificateDer::pem_slice_iter(&read(certificate)?)
         .collect::<Result<_, _>>()

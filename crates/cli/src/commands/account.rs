@@ -116,7 +116,9 @@ async fn trusted(
 fn ask_whether_it_is(address: &Address, shown: Fingerprint) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::new(Exit::NoAccess, format!("{address} has a certificate that no authority vouches for"))
-            .advise("name it with --fingerprint, which `garageswarm up --lan --json` tells on the coordinator's machine"));
+            .advise(
+                "name it with --fingerprint, which `garageswarm up --lan --json` tells on the coordinator's machine",
+            ));
     }
     eprint_prompt(&format!(
         "{address} has a certificate of its own, known by the words\n\n    {}\n\nThe coordinator's machine shows them too. Are they the same? [y/N]",

@@ -7,6 +7,9 @@ mod account;
 mod backups;
 mod hardships;
 mod home;
+mod lan;
+#[cfg(target_os = "linux")]
+mod namespaces;
 mod panel;
 mod refusals;
 mod restarts;

@@ -24,8 +24,10 @@ pub(crate) async fn open(
     Entry::Ticket(ticket): Entry,
 ) -> Result<(Sink, Stream), ClientError> {
     url.query_pairs_mut().append_pair("ticket", &ticket);
-    let socket = WebSocket::open(url.as_str())
-        .map_err(|error| ClientError::Unreachable { address: http.address.clone(), source: error.to_string().into() })?;
+    let socket = WebSocket::open(url.as_str()).map_err(|error| ClientError::Unreachable {
+        address: http.address.clone(),
+        source: error.to_string().into(),
+    })?;
     Ok(socket.split())
 }
 

@@ -25,11 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The code of an end without a goodbye (RFC 6455).
 const BROKEN_OFF: u16 = 1006;
 
-pub(crate) async fn open(
-    http: &Http,
-    url: Url,
-    Entry::Bearer(token): Entry,
-) -> Result<(Sink, Stream), ClientError> {
+pub(crate) async fn open(http: &Http, url: Url, Entry::Bearer(token): Entry) -> Result<(Sink, Stream), ClientError> {
     let address = &http.address;
     let mut request = url.as_str().into_client_request().map_err(|error| ClientError::Unsendable(error.into()))?;
     let mut bearer =

@@ -34,7 +34,14 @@ fn words(invitation: &WorkerInvitation, draws: bool, context: &Context) -> Strin
     let picture = if draws { picture(&invitation.link) } else { None };
     let mut facts = Facts::default();
     facts
-        .maybe("words", invitation.words.as_ref().map(|words| format!("{BOLD}{words}{BOLD:#}\n{DIM}the other machine shows the same, or it talks to somebody else{DIM:#}")))
+        .maybe(
+            "words",
+            invitation.words.as_ref().map(|words| {
+                format!(
+                    "{BOLD}{words}{BOLD:#}\n{DIM}the other machine shows the same, or it talks to somebody else{DIM:#}"
+                )
+            }),
+        )
         .fact("coordinator", invitation.addresses.join("\n"))
         .fact("good", format!("for one machine; ends {}", until(context.now(), invitation.expires_at)));
     format!(
@@ -82,7 +89,9 @@ mod tests {
         let lines: Vec<_> = plain.trim_end().lines().collect();
         let width = lines[0].chars().count();
         assert_eq!(lines.len(), width.div_ceil(2));
-        assert!(lines.iter().all(|line| line.chars().count() == width && line.starts_with("██") && line.ends_with("██")));
+        assert!(
+            lines.iter().all(|line| line.chars().count() == width && line.starts_with("██") && line.ends_with("██"))
+        );
         assert!(lines[0].chars().all(|c| c == '█'));
         assert!(picture(&"x".repeat(9000)).is_none());
     }

@@ -64,8 +64,10 @@ impl JoinArgs {
             return Ok(());
         }
         if !std::io::stdin().is_terminal() {
-            return Err(Failure::usage("joining needs the consent of who owns this machine, and nobody can be asked here")
-                .advise("start it in a terminal, or agree beforehand with --yes"));
+            return Err(Failure::usage(
+                "joining needs the consent of who owns this machine, and nobody can be asked here",
+            )
+            .advise("start it in a terminal, or agree beforehand with --yes"));
         }
         let mut stderr = anstream::stderr();
         write!(stderr, "{said}\n\nLet this coordinator run these tools on this machine? [y/N] ")?;
@@ -98,7 +100,11 @@ impl JoinArgs {
             .into_iter()
             .map(|tool| {
                 let (state, _) = tool_state(&tool.health);
-                let advice = if state == "not allowed" { format!(" (--allow-tool {} allows it)", tool.name) } else { String::new() };
+                let advice = if state == "not allowed" {
+                    format!(" (--allow-tool {} allows it)", tool.name)
+                } else {
+                    String::new()
+                };
                 format!("{} {DIM}{state}{advice}{DIM:#}", tool.name)
             })
             .collect();
@@ -131,7 +137,8 @@ pub(super) async fn find(link: &JoinLink) -> Result<Found, Failure> {
         match knocked {
             Ok(()) => return Ok(Found { address, fingerprint }),
             Err(error) => {
-                is_somebody_else |= matches!(error, ClientError::OtherCertificate { .. } | ClientError::Untrusted { .. });
+                is_somebody_else |=
+                    matches!(error, ClientError::OtherCertificate { .. } | ClientError::Untrusted { .. });
                 reasons.push(with_causes(&error));
             }
         }
