@@ -81,7 +81,7 @@ impl Identity {
     pub(crate) fn keep_address(data_dir: &Path, coordinator: &str) -> Result<(), IdentityError> {
         let mut identity = Self::load_or_create(data_dir)?;
         match &mut identity.joined {
-            Some(joined) if joined.coordinator != coordinator => joined.coordinator = coordinator.to_owned(),
+            Some(joined) if joined.coordinator != coordinator => coordinator.clone_into(&mut joined.coordinator),
             _ => return Ok(()),
         }
         identity.save(data_dir)

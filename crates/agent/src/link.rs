@@ -101,7 +101,9 @@ async fn connect(client: &WorkerClient, n_failed: u32) -> Result<(WorkerSocket, 
         Ok(socket) => return Ok((socket, None)),
         Err(error) => error,
     };
-    let looks_around = error.is_unreachable() && (n_failed + 1).is_multiple_of(LOOK_AROUND_EVERY);
+    // Where not even a refusal comes back, a try takes long enough.
+    let is_silent = matches!(error, ClientError::Timeout { .. });
+    let looks_around = error.is_unreachable() && (is_silent || (n_failed + 1).is_multiple_of(LOOK_AROUND_EVERY));
     let Some(pin) = client.pin().filter(|_| looks_around) else { return Err(error) };
     let heard = swarm_client::find(pin, LISTEN_FOR).await.unwrap_or_else(|error| {
         tracing::debug!(error = &error as &dyn std::error::Error, "the coordinator cannot be looked for");

@@ -50,7 +50,7 @@ async fn wait(span: Duration) {
 async fn a_flood_of_headers_is_refused() -> Result<()> {
     let test = with_tls().await?;
     let host = format!("Host: {}\r\n", test.address());
-    let many: String = (0..200).map(|n| format!("X-{n}: y\r\n")).collect();
+    let many = "X: y\r\n".repeat(200);
     let long = format!("X: {}\r\n", "y".repeat(40 << 10));
     for flood in [many, long] {
         let stream = say(test.address(), &format!("GET /health HTTP/1.1\r\n{host}{flood}\r\n")).await?;

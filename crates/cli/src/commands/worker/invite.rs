@@ -59,23 +59,22 @@ fn picture(link: &str) -> Option<String> {
     let code = QRBuilder::new(link).ecl(ECL::L).build().ok()?;
     let is_light = |row: usize, column: usize| {
         let inside = QUIET..code.size + QUIET;
-        !(inside.contains(&row) && inside.contains(&column)) || !code[row - QUIET][column - QUIET].value()
+        let is_dark = inside.contains(&row) && inside.contains(&column) && code[row - QUIET][column - QUIET].value();
+        !is_dark
     };
     let size = code.size + 2 * QUIET;
-    let mut picture = String::new();
-    for row in (0..size).step_by(2) {
-        let line: String = (0..size)
-            .map(|column| match (is_light(row, column), row + 1 >= size || is_light(row + 1, column)) {
-                (true, true) => '█',
-                (true, false) => '▀',
-                (false, true) => '▄',
-                (false, false) => ' ',
-            })
-            .collect();
-        picture.push_str(&format!("{QR}{line}{QR:#}\n"));
-    }
-    picture.push('\n');
-    Some(picture)
+    let line = |row: usize| {
+        let block = |column| match (is_light(row, column), row + 1 >= size || is_light(row + 1, column)) {
+            (true, true) => '█',
+            (true, false) => '▀',
+            (false, true) => '▄',
+            (false, false) => ' ',
+        };
+        let blocks: String = (0..size).map(block).collect();
+        format!("{QR}{blocks}{QR:#}")
+    };
+    let lines: Vec<_> = (0..size).step_by(2).map(line).collect();
+    Some(format!("{}\n\n", lines.join("\n")))
 }
 
 #[cfg(test)]
