@@ -5,9 +5,11 @@
 //! with JSON, also where there is no such route; everything else that a browser asks for is the panel's.
 
 mod account;
+mod audit;
 mod documents;
 mod error_pages;
 mod keys;
+mod people;
 mod probes;
 mod rights;
 mod status;
@@ -39,6 +41,8 @@ use crate::{panel, ws};
 fn resources() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(account::router())
+        .merge(people::router())
+        .merge(audit::router())
         .merge(keys::router())
         .merge(status::router())
         .merge(swarm::router())

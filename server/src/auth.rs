@@ -12,6 +12,7 @@ mod instance;
 mod limits;
 pub(crate) mod names;
 mod passwords;
+mod relations;
 mod revocations;
 pub mod secret;
 pub(crate) mod sessions;
@@ -21,7 +22,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use subtle::ConstantTimeEq as _;
-use swarm_model::{Clock, Timestamp, TokenId, UserId};
+use swarm_model::rights::{Relation, Scope, Scopes};
+use swarm_model::{Clock, Timestamp, TokenId, UserId, WorkerId};
 use swarm_proto::ErrorCode;
 use swarm_store::people::UserRecord;
 use swarm_store::token::{Credential, CredentialId, KeyKind, KeyRecord, Revoked, TokenKind, TokenRecord};
@@ -36,9 +38,12 @@ use cache::CredentialCache;
 pub(crate) use identity::bearer;
 pub use identity::{Identity, Person, Via, Who};
 use instance::InstanceSecret;
+pub(crate) use limits::LimiterClock;
 use limits::Limits;
 use names::KnownNames;
 use passwords::Passwords;
+pub(crate) use passwords::Visitor;
+use relations::Relations;
 pub use revocations::Revocation;
 use revocations::{Held, Revocations};
 use secret::{Issued, Purpose};
@@ -58,6 +63,7 @@ pub struct Auth {
     access: AccessTokens,
     tickets: Tickets,
     setup: Mutex<Option<TokenHash>>,
+    relations: Relations,
 }
 
 impl Auth {
@@ -78,6 +84,7 @@ impl Auth {
             access: AccessTokens::default(),
             tickets: Tickets::default(),
             setup: Mutex::new(None),
+            relations: Relations::default(),
             clock,
         })
     }
@@ -104,7 +111,13 @@ impl Auth {
         let now = self.clock.now();
         let known = match self.cache().get(&hash, now) {
             Some(known) => Some(known),
-            None => self.look_up(hash, now).await?,
+            None => {
+                let found = self.look_up(hash, now).await?;
+                if found.is_some() {
+                    self.limits.came_in(from);
+                }
+                found
+            }
         };
         let Some((who, credential, generation)) = known else {
             self.limits.unknown_token(from)?;
@@ -162,7 +175,7 @@ impl Auth {
     async fn key_holder(&self, key: KeyRecord) -> Result<Option<Who>, StoreError> {
         let Some(user) = self.active_user(key.user_id).await? else { return Ok(None) };
         Ok(Some(match key.kind {
-            KeyKind::Api => person(&user, Via::ApiKey(key.key_id)),
+            KeyKind::Api => person(&user, Via::ApiKey(key.key_id, scopes_of(&key.scopes))),
             KeyKind::Worker => Who::Enroller(Box::new(key)),
         }))
     }
@@ -173,6 +186,21 @@ impl Auth {
 
     async fn token_stands(&self, user: UserId, token: TokenId, now: Timestamp) -> Result<bool, StoreError> {
         Ok(self.tokens.tokens_of(user, now).await?.iter().any(|record| record.token_id == token))
+    }
+
+    /// How a person stands to a worker, where that is known since the last change of a right.
+    pub(crate) fn known_relation(&self, user: UserId, worker: WorkerId) -> Option<Relation> {
+        self.relations.get(user, worker, self.cache().generation())
+    }
+
+    /// The generation of rights, to be asked before what [`Auth::keep_relation`] keeps is read.
+    pub(crate) fn generation(&self) -> u64 {
+        self.cache().generation()
+    }
+
+    /// Remembers how a person stands to a worker, as it was read in this generation of rights.
+    pub(crate) fn keep_relation(&self, user: UserId, worker: WorkerId, generation: u64, relation: Relation) {
+        self.relations.put(user, worker, generation, relation);
     }
 
     /// Forgets what was known of everybody's rights. Call it after the commit that changed one and before
@@ -213,7 +241,7 @@ impl Auth {
         let Who::Person(Person { user_id, via, .. }) = who else { return Ok(None) };
         let stands = match via {
             Via::Browser(token) | Via::CommandLine(token) => self.token_stands(*user_id, *token, now).await?,
-            Via::ApiKey(key) => {
+            Via::ApiKey(key, _) => {
                 let key = self.tokens.key(*key).await?;
                 key.is_some_and(|key| key.revoked_at.is_none() && key.expires_at.is_none_or(|end| end > now))
             }
@@ -253,6 +281,15 @@ impl Auth {
         let uses = self.cache().take_uses(now);
         if uses.is_empty() { Ok(()) } else { self.tokens.touch(&uses).await }
     }
+}
+
+/// What an `api` key may do. One from before there were scopes may do all that has one; a name that this version
+/// does not know allows nothing.
+pub(crate) fn scopes_of(kept: &[String]) -> Scopes {
+    if kept.is_empty() {
+        return Scopes::all();
+    }
+    kept.iter().filter_map(|name| name.parse::<Scope>().ok()).collect()
 }
 
 fn person(user: &UserRecord, via: Via) -> Who {

@@ -118,6 +118,16 @@ pub struct Limits {
     pub connections: usize,
     /// Connections from one address that may be open at once.
     pub connections_per_address: usize,
+    /// Sockets of one person on which events and logs come.
+    pub viewer_sockets: usize,
+    /// Bytes of log lines that a worker may send in a second over a longer time; at once it may be 16 times as much.
+    pub log_bytes_per_second: u32,
+    /// Files that one attempt leaves behind.
+    pub artifacts_per_attempt: usize,
+    /// Bytes of those files together.
+    pub artifact_bytes_per_attempt: u64,
+    /// Keys of one person that count at once.
+    pub keys: usize,
 }
 
 /// Who may read the metrics.
@@ -199,6 +209,11 @@ impl Default for Limits {
             batch_tasks: 1000,
             connections: 4096,
             connections_per_address: 256,
+            viewer_sockets: 64,
+            log_bytes_per_second: 4 << 20,
+            artifacts_per_attempt: 1000,
+            artifact_bytes_per_attempt: 1 << 30,
+            keys: 200,
         }
     }
 }
@@ -269,6 +284,15 @@ impl ServerConfig {
         }
         if self.limits.connections == 0 || self.limits.connections_per_address == 0 {
             wrong("limits.connections", "no other machine could connect".to_owned());
+        }
+        for (setting, is_zero) in [
+            ("limits.viewer_sockets", self.limits.viewer_sockets == 0),
+            ("limits.log_bytes_per_second", self.limits.log_bytes_per_second == 0),
+            ("limits.keys", self.limits.keys == 0),
+        ] {
+            if is_zero {
+                wrong(setting, "it must be more than 0".to_owned());
+            }
         }
         if self.metrics.token.as_ref().is_some_and(|token| token.expose().len() < 16) {
             wrong("metrics.token", "it has fewer than 16 characters and could be guessed".to_owned());

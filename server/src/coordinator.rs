@@ -16,6 +16,7 @@ use crate::auth::Auth;
 use crate::config::ServerConfig;
 use crate::dispatch::{self, Dispatcher};
 use crate::hub::Hub;
+use crate::quotas::Quotas;
 use crate::serving::{Listeners, Serving};
 use crate::state::{AppState, Ids, Parts};
 use crate::telemetry::{MetricsError, MetricsHandle};
@@ -102,7 +103,9 @@ impl Coordinator {
             shutdown.clone(),
         )
         .await?;
+        let quotas = Quotas::new(&config.limits, &clock);
         let state = AppState::new(Parts {
+            quotas,
             started_at: clock.now(),
             config,
             clock,

@@ -8,14 +8,15 @@ mod command;
 mod drive;
 mod live;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use swarm_engine::{CommandError, NewTask, PlacementReport, TaskEdit, WorkerProfile};
 use swarm_model::change::TaskHead;
 use swarm_model::change::TaskRow;
 use swarm_model::task::TaskResult;
-use swarm_model::worker::{AttemptRef, Capabilities, Load, Pauses};
-use swarm_model::{Clock, SessionId, TaskNumber, TaskStatus, WorkerId};
+use swarm_model::worker::{AttemptRef, Capabilities, Load, Pauses, ShareLimits};
+use swarm_model::{Clock, SessionId, TaskNumber, TaskStatus, UserId, WorkerId};
 use swarm_proto::worker::{Assignment, Report, ReportReply, ToWorker};
 use swarm_store::{StoreError, TaskStore};
 use tokio::sync::{mpsc, oneshot};
@@ -137,6 +138,23 @@ impl Dispatcher {
     /// Ends a task.
     pub async fn cancel(&self, number: TaskNumber) -> Result<TaskStatus, DispatchError> {
         self.ask(|reply| Command::Cancel { number, reply }).await
+    }
+
+    /// Ends everything of a person that has not ended; says how much it was.
+    pub async fn cancel_all_of(&self, user: UserId) -> Result<usize, DispatchError> {
+        self.ask(|reply| Command::CancelAllOf { user, reply }).await
+    }
+
+    /// A worker's name, its sharing or the people who may use it changed. What runs there for those who no longer may
+    /// goes back to its queue.
+    pub async fn set_people(
+        &self,
+        worker: WorkerId,
+        machine_name: String,
+        shared: bool,
+        operators: BTreeMap<UserId, ShareLimits>,
+    ) -> Result<(), DispatchError> {
+        self.ask(|reply| Command::People { worker, machine_name, shared, operators, reply }).await
     }
 
     /// Explains a task to `user`, naming only these workers; `None` where it has ended.

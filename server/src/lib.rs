@@ -15,6 +15,7 @@ pub mod extract;
 pub mod hub;
 mod machine;
 mod panel;
+mod quotas;
 mod retention;
 mod serving;
 pub mod setup;

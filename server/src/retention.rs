@@ -30,7 +30,10 @@ pub(crate) async fn run(state: AppState) {
                 state.metrics.fold();
                 Ok(())
             }
-            _ = tidy_due.tick() => state.auth.tidy().await,
+            _ = tidy_due.tick() => {
+                state.quotas.forget_old();
+                state.auth.tidy().await
+            }
             _ = sweep_due.tick() => sweep(&state).await,
         };
         if let Err(error) = outcome {

@@ -16,6 +16,7 @@ use crate::config::ServerConfig;
 use crate::dispatch::Dispatcher;
 use crate::hub::Hub;
 use crate::machine;
+use crate::quotas::Quotas;
 use crate::telemetry::MetricsHandle;
 use crate::tls::Certificates;
 
@@ -38,6 +39,8 @@ pub struct Parts {
     pub auth: Auth,
     /// The certificates of the TLS listener, where there is one.
     pub certificates: Option<Certificates>,
+    /// How much one person or worker may take.
+    pub(crate) quotas: Quotas,
     /// The owner of the queue.
     pub dispatcher: Dispatcher,
     /// Who is told of commits.

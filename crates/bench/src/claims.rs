@@ -58,7 +58,7 @@ pub(crate) async fn measure() -> Result<Vec<Row>> {
 
 /// Claims a second by a worker with one slot, which takes the next as soon as it gave the last one back, while
 /// `waiting` tasks stand in the queue.
-async fn claims(running: &Running, machine: &WorkerClient, waiting: usize) -> Result<f64> {
+pub(crate) async fn claims(running: &Running, machine: &WorkerClient, waiting: usize) -> Result<f64> {
     // Tasks that this worker cannot take make the queue long; those it can take stand behind them.
     let target = Queue::Worker { worker_id: machine.worker_id() };
     submit(running, waiting, None).await?;

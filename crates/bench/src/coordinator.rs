@@ -80,7 +80,8 @@ impl Running {
         let ready: Ready = serde_json::from_str(&line).context("the coordinator did not get ready")?;
         let coordinator = Coordinator::at(ready.url.parse()?)?;
         let client = coordinator.signed_in(ready.token);
-        let key = CreateKey { kind: KeyKind::Worker, name: "bench".to_owned(), uses: Some(0), hours: Some(24) };
+        let key =
+            CreateKey { kind: KeyKind::Worker, name: "bench".to_owned(), uses: Some(0), hours: Some(24), scopes: None };
         let key = client.create_key(&key).await?.secret;
         Ok(Self { child, folder, coordinator, client, key })
     }
@@ -148,6 +149,8 @@ pub(crate) async fn serve(folder: &Path, database: Option<&str>) -> Result<()> {
     let clock = Arc::new(SystemClock);
     let mut config = ServerConfig::default();
     config.server.listen = address;
+    // The strangers of a flood name their addresses themselves.
+    config.server.trusted_proxies = vec![address.ip()];
     config.storage.data_dir = data_dir;
     let first = bootstrap_first_user(&stores, &*clock, "bench").await?;
     let coordinator = swarm_server::Coordinator::start(config, stores, clock).await?;

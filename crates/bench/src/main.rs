@@ -9,6 +9,7 @@ mod floor;
 mod idle;
 mod latency;
 mod sample;
+mod strangers;
 mod throughput;
 mod worker;
 
@@ -61,6 +62,7 @@ enum Part {
     Latency,
     Throughput,
     Claims,
+    Strangers,
     Idle,
 }
 
@@ -88,6 +90,9 @@ async fn main() -> Result<()> {
     }
     if wanted(Part::Claims) {
         rows.extend(claims::measure().await?);
+    }
+    if wanted(Part::Strangers) {
+        rows.extend(strangers::measure().await?);
     }
     if wanted(Part::Idle) {
         rows.extend(idle::measure(&binary, args.idle_seconds).await?);

@@ -3,7 +3,9 @@
 use clap::{Args, Parser, Subcommand};
 use swarm_client::Address;
 
-use crate::commands::{account, backup, completions, config, discover, doctor, key, serve, swarm, task, up, worker};
+use crate::commands::{
+    account, audit, backup, completions, config, discover, doctor, key, serve, session, swarm, task, up, user, worker,
+};
 use crate::readable::{STYLES, exit_codes};
 
 /// Run your own AI swarm on the machines you already own.
@@ -43,6 +45,16 @@ pub(crate) enum Command {
     /// Keys: `worker` keys enrol machines, `api` keys act for you in programs.
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// The people of the swarm, for admins: invite them, let them go.
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Where you are signed in.
+    #[command(subcommand)]
+    Session(session::SessionCommand),
+    /// Set your password, or a new one. Every other session ends.
+    Password,
+    /// Who changed which right, key, setting or worker; of everybody for an admin, else what you did.
+    Audit(audit::AuditArgs),
     /// Sign this command line in.
     Login(account::LoginArgs),
     /// Sign this command line out.

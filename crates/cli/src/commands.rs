@@ -1,6 +1,7 @@
 //! One file for each group of commands: its words, what it asks of the coordinator, what it prints.
 
 pub(crate) mod account;
+pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -8,10 +9,12 @@ pub(crate) mod discover;
 pub(crate) mod doctor;
 pub(crate) mod key;
 pub(crate) mod serve;
+pub(crate) mod session;
 pub(crate) mod status;
 pub(crate) mod swarm;
 pub(crate) mod task;
 pub(crate) mod up;
+pub(crate) mod user;
 pub(crate) mod worker;
 
 use std::process::ExitCode;
@@ -38,6 +41,10 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Worker(worker::WorkerCommand::Steer(command)) => asking()?.block_on(worker::steer(command, context)),
         Command::Task(command) => asking()?.block_on(task::run(command, context)),
         Command::Key(command) => asking()?.block_on(key::run(command, context)),
+        Command::User(command) => asking()?.block_on(user::run(command, context)),
+        Command::Session(command) => asking()?.block_on(session::run(command, context)),
+        Command::Password => asking()?.block_on(session::password(context)),
+        Command::Audit(args) => asking()?.block_on(audit::run(args, context)),
         Command::Login(args) => asking()?.block_on(account::login(args, context)),
         Command::Logout => asking()?.block_on(account::logout(context)),
         Command::Whoami => asking()?.block_on(account::whoami(context)),

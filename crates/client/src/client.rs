@@ -5,6 +5,7 @@
 
 mod account;
 mod keys;
+mod people;
 mod swarm;
 pub(crate) mod tasks;
 mod workers;

@@ -355,6 +355,14 @@ impl Board {
         Ok(self.tasks.get(&number).map_or(TaskStatus::Cancelled, |entry| entry.state.status()))
     }
 
+    /// Ends everything of a person; gives how much that was.
+    pub fn cancel_all_of(&mut self, user: UserId, now: Timestamp) -> usize {
+        let theirs = self.tasks.iter().filter(|(_, entry)| entry.head.user_id == user);
+        let mut numbers: Vec<TaskNumber> = theirs.map(|(number, _)| *number).collect();
+        numbers.sort_unstable();
+        numbers.into_iter().filter(|number| self.cancel(*number, now).is_ok()).count()
+    }
+
     /// Stops or restarts the hand-out for everyone.
     pub fn set_paused(&mut self, paused: bool, now: Timestamp) {
         if self.is_paused != paused {
@@ -447,7 +455,7 @@ impl Board {
         });
         self.task_event(EventKind::TaskAssigned, number, None, now);
         self.timers.insert((now + ACCEPT_WITHIN, Timer::Accept(number, attempt)));
-        self.fleet.take(worker_id, number, &tool, now);
+        self.fleet.take(worker_id, number, user, &tool, now);
 
         let member = self.fleet.member(worker_id);
         let by_owner = member.is_some_and(|member| member.profile.owner == user);

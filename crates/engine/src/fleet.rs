@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use swarm_model::task::Queue;
 use swarm_model::tool::ToolInfo;
-use swarm_model::worker::{Capabilities, LeaseTerms, Load, Pauses};
+use swarm_model::worker::{Capabilities, LeaseTerms, Load, Pauses, ShareLimits, ToolGrant};
 use swarm_model::{TaskNumber, Timestamp, ToolName, UserId, WorkerId, WorkerStatus};
 
 use crate::fairness::{Faded, WORKER_HALF_LIFE};
@@ -26,8 +26,8 @@ pub struct WorkerProfile {
     pub owner: UserId,
     /// Whether it takes everyone's global tasks.
     pub shared: bool,
-    /// People beside the owner who may send tasks to it.
-    pub operators: BTreeSet<UserId>,
+    /// People beside the owner who may send tasks to it, and within which bounds.
+    pub operators: BTreeMap<UserId, ShareLimits>,
     /// What it brings.
     pub capabilities: Capabilities,
     /// Whether somebody paused it.
@@ -43,12 +43,30 @@ pub struct WorkerProfile {
 impl WorkerProfile {
     /// Whether `user` may send tasks of `queue` to it.
     pub(crate) fn admits(&self, user: UserId, queue: Queue) -> bool {
-        let by_role = self.owner == user || self.operators.contains(&user);
+        let by_role = self.owner == user || self.operators.contains_key(&user);
         match queue {
             Queue::Worker { worker_id } => worker_id == self.worker_id && (by_role || self.shared),
             Queue::User => by_role,
             Queue::Global => self.shared,
         }
+    }
+
+    /// Whether `user` may use a tool here: as its owner; else where the machine grants it to them, within what is
+    /// shared with them.
+    pub fn may_use(&self, user: UserId, tool: &ToolName) -> bool {
+        self.owner == user
+            || (self.capabilities.grant_for(user, tool).is_some()
+                && self.operators.get(&user).is_none_or(|limits| limits.admits(tool)))
+    }
+
+    /// How many runs of `tool` for `user` may go on here at once, besides the slots.
+    fn slots_for(&self, user: UserId, tool: &ToolName) -> Option<u32> {
+        if self.owner == user {
+            return None;
+        }
+        let granted = self.capabilities.grant_for(user, tool).and_then(|grant| grant.slots);
+        let shared = self.operators.get(&user).and_then(|limits| limits.slots);
+        granted.into_iter().chain(shared).min()
     }
 
     /// Whether more than one person may send tasks to it, so that turns matter.
@@ -80,7 +98,8 @@ pub(crate) struct GroupId(usize);
 struct GroupKey {
     owner: UserId,
     shared: bool,
-    operators: Vec<UserId>,
+    operators: Vec<(UserId, ShareLimits)>,
+    grants: Vec<ToolGrant>,
     tools: Vec<(ToolName, Vec<String>)>,
     os: String,
     memory_mb: u64,
@@ -111,6 +130,7 @@ pub(crate) struct Member {
     pub(crate) pulls: bool,
     pub(crate) tasks: BTreeSet<TaskNumber>,
     by_tool: BTreeMap<ToolName, u32>,
+    by_user: BTreeMap<UserId, u32>,
     recent: Faded,
     group: GroupId,
     place: Option<u32>,
@@ -134,6 +154,12 @@ impl Member {
         let limit =
             self.profile.capabilities.tools.iter().find(|info| info.name == *tool).and_then(|info| info.max_concurrent);
         limit.is_none_or(|limit| self.by_tool.get(tool).copied().unwrap_or(0) < limit)
+    }
+
+    /// Whether one more run of `tool` for `user` is within what is shared with them.
+    fn has_share_for(&self, user: UserId, tool: &ToolName) -> bool {
+        let limit = self.profile.slots_for(user, tool);
+        limit.is_none_or(|limit| self.by_user.get(&user).copied().unwrap_or(0) < limit)
     }
 
     fn status(&self) -> WorkerStatus {
@@ -169,7 +195,8 @@ fn group_key(profile: &WorkerProfile) -> GroupKey {
     GroupKey {
         owner: profile.owner,
         shared: profile.shared,
-        operators: profile.operators.iter().copied().collect(),
+        operators: profile.operators.iter().map(|(user, limits)| (*user, limits.clone())).collect(),
+        grants: profile.capabilities.grants.clone(),
         tools: ready.map(|tool| (tool.name.clone(), tool.models.clone())).collect(),
         os: profile.capabilities.os.clone(),
         memory_mb: profile.capabilities.memory_mb,
@@ -247,6 +274,7 @@ impl Fleet {
                 pulls: false,
                 tasks: BTreeSet::new(),
                 by_tool: BTreeMap::new(),
+                by_user: BTreeMap::new(),
                 recent: Faded::default(),
                 group,
                 place: None,
@@ -321,11 +349,12 @@ impl Fleet {
         self.members.remove(&worker).map(|member| member.tasks).unwrap_or_default()
     }
 
-    /// A worker takes a task.
-    pub(crate) fn take(&mut self, worker: WorkerId, number: TaskNumber, tool: &ToolName, now: Timestamp) {
+    /// A worker takes a task of `user`.
+    pub(crate) fn take(&mut self, worker: WorkerId, number: TaskNumber, user: UserId, tool: &ToolName, now: Timestamp) {
         self.change(worker, now, |member| {
             member.tasks.insert(number);
             *member.by_tool.entry(tool.clone()).or_insert(0) += 1;
+            *member.by_user.entry(user).or_insert(0) += 1;
             member.pulls = false;
             member.recent.add(crate::fairness::CLAIM_COST, now, WORKER_HALF_LIFE);
         });
@@ -336,18 +365,15 @@ impl Fleet {
         &mut self,
         worker: WorkerId,
         number: TaskNumber,
+        user: UserId,
         tool: &ToolName,
         span: std::time::Duration,
         now: Timestamp,
     ) {
         self.change(worker, now, |member| {
-            if member.tasks.remove(&number)
-                && let Some(count) = member.by_tool.get_mut(tool)
-            {
-                *count = count.saturating_sub(1);
-                if *count == 0 {
-                    member.by_tool.remove(tool);
-                }
+            if member.tasks.remove(&number) {
+                count_down(&mut member.by_tool, tool);
+                count_down(&mut member.by_user, &user);
             }
             member.recent.add(span.saturating_sub(crate::fairness::CLAIM_COST), now, WORKER_HALF_LIFE);
         });
@@ -403,7 +429,8 @@ impl Fleet {
             if !admitted || !meets(&group.profile.capabilities, key) {
                 return None;
             }
-            let choice = score::choose_tool(key.tool.as_ref(), key.model.as_deref(), &group.tools)?;
+            let may_use = |tool: &ToolName| group.profile.may_use(key.user, tool);
+            let choice = score::choose_tool(key.tool.as_ref(), key.model.as_deref(), &group.tools, may_use)?;
             Some((id, choice.points, choice.tool))
         };
         self.groups.iter().enumerate().filter_map(group_of).collect()
@@ -423,7 +450,10 @@ impl Fleet {
             let takes = |worker: WorkerId| {
                 let only = !matches!(key.queue, Queue::Worker { worker_id } if worker_id != worker);
                 only && !key.avoid.contains(&worker)
-                    && self.members.get(&worker).is_some_and(|member| member.has_room_for(tool))
+                    && self
+                        .members
+                        .get(&worker)
+                        .is_some_and(|member| member.has_room_for(tool) && member.has_share_for(key.user, tool))
             };
             // The freest that may take it, and those that know this person: nobody else can win.
             let freest = match key.queue {
@@ -454,9 +484,14 @@ impl Fleet {
         self.members.get(&worker).filter(|member| member.group == group)?.place
     }
 
+    fn choice(member: &Member, key: &ClassKey) -> Option<score::ToolChoice> {
+        let may_use = |tool: &ToolName| member.profile.may_use(key.user, tool);
+        score::choose_tool(key.tool.as_ref(), key.model.as_deref(), &member.profile.capabilities.tools, may_use)
+    }
+
     /// The parts of a member's score for a class, where the class fits it.
     pub(crate) fn score_of(member: &Member, key: &ClassKey, familiar: bool, now: Timestamp) -> Option<Score> {
-        let choice = score::choose_tool(key.tool.as_ref(), key.model.as_deref(), &member.profile.capabilities.tools)?;
+        let choice = Self::choice(member, key)?;
         let (availability, balance) = Self::freeness(member, now);
         Some(Score { matching: choice.points, availability, balance, affinity: score::affinity(familiar) })
     }
@@ -491,10 +526,13 @@ impl Fleet {
         if !meets(&member.profile.capabilities, key) {
             reasons.push("memory, system or labels are not what the task asks for".to_owned());
         }
-        match score::choose_tool(key.tool.as_ref(), key.model.as_deref(), &member.profile.capabilities.tools) {
-            None => reasons.push(missing_tool(key, &member.profile.capabilities)),
+        match Self::choice(member, key) {
+            None => reasons.push(missing_tool(key, &member.profile)),
             Some(choice) if !member.has_room_for(&choice.tool) => {
                 reasons.push(format!("it already runs as many {} tasks as it allows", choice.tool));
+            }
+            Some(choice) if !member.has_share_for(key.user, &choice.tool) => {
+                reasons.push("the slots that its owner shares with this person are taken".to_owned());
             }
             Some(_) => {}
         }
@@ -507,8 +545,23 @@ impl Fleet {
     }
 }
 
-fn missing_tool(key: &ClassKey, capabilities: &Capabilities) -> String {
-    let Some(wish) = &key.tool else { return "it has no tool that takes prompts".to_owned() };
+fn count_down<K: Ord>(counts: &mut BTreeMap<K, u32>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+fn missing_tool(key: &ClassKey, profile: &WorkerProfile) -> String {
+    let capabilities = &profile.capabilities;
+    let Some(wish) = &key.tool else {
+        let is_owner = profile.owner == key.user;
+        let why =
+            if is_owner { "it has no tool that takes prompts" } else { "its owner shares no tool that takes prompts" };
+        return why.to_owned();
+    };
     match (capabilities.tools.iter().find(|tool| tool.name == *wish), &key.model) {
         (None, _) => format!("it has no {wish}"),
         (Some(tool), _) if !tool.health.is_ready() => match &tool.health {
@@ -518,6 +571,9 @@ fn missing_tool(key: &ClassKey, capabilities: &Capabilities) -> String {
                 format!("its owner has not allowed {wish}")
             }
         },
+        (Some(_), _) if !profile.may_use(key.user, wish) => {
+            format!("its owner does not share {wish} with this person")
+        }
         (Some(_), Some(model)) => format!("its {wish} does not offer the model {model}"),
         (Some(_), None) => format!("its {wish} does not fit"),
     }

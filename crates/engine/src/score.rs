@@ -57,10 +57,16 @@ fn model_fraction(wish: Option<&str>, tool: &ToolInfo) -> Option<f64> {
 
 /// The best ready tool of `tools` for the wishes, or `None` where nothing fits.
 ///
-/// A tool that was named gets its model's fraction. Where none was named, the first of
+/// Only what the person may use there counts. A tool that was named gets its model's fraction. Where none was named, the first of
 /// [`ToolName::PROMPT_PREFERENCE`] that fits is taken, and each place further down costs a sixteenth.
-pub(crate) fn choose_tool(wish: Option<&ToolName>, model: Option<&str>, tools: &[ToolInfo]) -> Option<ToolChoice> {
-    let ready = |name: &str| tools.iter().find(|tool| tool.health.is_ready() && tool.name.as_str() == name);
+pub(crate) fn choose_tool(
+    wish: Option<&ToolName>,
+    model: Option<&str>,
+    tools: &[ToolInfo],
+    may_use: impl Fn(&ToolName) -> bool,
+) -> Option<ToolChoice> {
+    let fits = |tool: &&ToolInfo| tool.health.is_ready() && may_use(&tool.name);
+    let ready = |name: &str| tools.iter().find(|tool| tool.name.as_str() == name).filter(fits);
     let choice =
         |tool: &ToolInfo, fraction: f64| ToolChoice { tool: tool.name.clone(), points: thousandths(MATCH, fraction) };
     if let Some(wish) = wish {
@@ -110,7 +116,7 @@ mod tests {
     #[test]
     fn the_weights_sum_to_a_hundred() {
         let best = Score {
-            matching: choose_tool(None, None, &[tool("claude-code", &[])]).unwrap().points,
+            matching: choose_tool(None, None, &[tool("claude-code", &[])], |_| true).unwrap().points,
             availability: availability(2, 2, Load::default()),
             balance: balance(0.0),
             affinity: affinity(true),
@@ -121,27 +127,27 @@ mod tests {
     #[test]
     fn a_prompt_without_a_tool_prefers_a_real_model_to_the_demonstration() {
         let tools = [tool("demo", &[]), tool("ollama", &[])];
-        assert_eq!(choose_tool(None, None, &tools).unwrap().tool.as_str(), "ollama");
+        assert_eq!(choose_tool(None, None, &tools, |_| true).unwrap().tool.as_str(), "ollama");
     }
 
     #[test]
     fn a_prompt_is_never_given_to_plain_commands() {
-        assert_eq!(choose_tool(None, None, &[tool("command", &[])]), None);
+        assert_eq!(choose_tool(None, None, &[tool("command", &[])], |_| true), None);
     }
 
     #[test]
     fn a_model_that_is_not_offered_rules_the_tool_out() {
         let tools = [tool("ollama", &["tiny"])];
         let wish: ToolName = "ollama".parse().unwrap();
-        assert!(choose_tool(Some(&wish), Some("tiny"), &tools).is_some());
-        assert!(choose_tool(Some(&wish), Some("huge"), &tools).is_none());
+        assert!(choose_tool(Some(&wish), Some("tiny"), &tools, |_| true).is_some());
+        assert!(choose_tool(Some(&wish), Some("huge"), &tools, |_| true).is_none());
     }
 
     #[test]
     fn a_tool_that_is_not_ready_does_not_fit() {
         let mut missing = tool("ollama", &[]);
         missing.health = ToolHealth::NotAllowed;
-        assert!(choose_tool(Some(&"ollama".parse().unwrap()), None, &[missing]).is_none());
+        assert!(choose_tool(Some(&"ollama".parse().unwrap()), None, &[missing], |_| true).is_none());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Workers: their states, what they can do, and why one declines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -101,7 +101,7 @@ impl Capabilities {
 }
 
 /// The owner of a machine lets somebody else use one of its tools.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ToolGrant {
     /// Which tool.
@@ -112,6 +112,27 @@ pub struct ToolGrant {
     /// Runs of that person at once; as many as the machine has slots where this is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slots: Option<u32>,
+}
+
+/// Bounds on what somebody may do with a worker that is shared with them, as its owner set them on the coordinator.
+/// The machine's own grants are checked besides.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct ShareLimits {
+    /// Only these tools; every tool that the machine grants where this is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tools: Option<BTreeSet<ToolName>>,
+    /// Runs at once; as many as the machine has slots where this is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slots: Option<u32>,
+}
+
+impl ShareLimits {
+    /// Whether a tool is within them.
+    pub fn admits(&self, tool: &ToolName) -> bool {
+        self.tools.as_ref().is_none_or(|tools| tools.contains(tool))
+    }
 }
 
 /// How busy the machine is, from the last heartbeat. Percentages from 0 to 100.

@@ -138,6 +138,61 @@ pub struct Ticket {
     pub expires_at: Timestamp,
 }
 
+/// `PUT /auth/me`. What is absent stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct UpdateProfile {
+    /// A new name, 1 to 64 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// A new address; an empty text removes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
+/// `PUT /users/{id}`, for admins. What is absent stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ChangeUser {
+    /// Another role on the instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<InstanceRole>,
+    /// `false` deactivates: sessions, sockets, keys and the machines that they enrolled end at once, and what they
+    /// submitted and has not ended is cancelled. `true` lets them sign in again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_active: Option<bool>,
+}
+
+/// The answer to `POST /users/{id}/reset-password`: a link that signs them in once, to set a new password.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PasswordReset {
+    /// Hand it to them; whoever has it is them.
+    pub link: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// A member of `GET /auth/invitations`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OpenInvitation {
+    /// Its id.
+    pub invitation_id: TokenId,
+    /// The role it gives.
+    pub role: InstanceRole,
+    /// Who invited.
+    pub created_by: UserId,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// Whether it can still be used.
+    pub is_open: bool,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
 /// `POST /auth/invitations`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -146,14 +201,21 @@ pub struct CreateInvitation {
     /// Hours until it ends; 72 unless said otherwise.
     #[serde(default)]
     pub hours: Option<u32>,
+    /// The role that it gives; member unless said otherwise.
+    #[serde(default)]
+    pub role: Option<InstanceRole>,
 }
 
 /// An invitation, shown once.
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Invitation {
+    /// Its id.
+    pub invitation_id: TokenId,
     /// Give it as `invitation` when registering.
     pub invitation: String,
+    /// The same as a link to the panel's page for joining.
+    pub link: String,
     /// When it ends.
     pub expires_at: Timestamp,
 }
@@ -176,5 +238,6 @@ redacted_debug! {
     Register { username, email }
     ChangePassword { }
     Ticket { expires_at }
-    Invitation { expires_at }
+    Invitation { invitation_id, expires_at }
+    PasswordReset { expires_at }
 }

@@ -1,6 +1,7 @@
 //! Keys: `worker` keys enrol machines, `api` keys act for their user.
 
 use serde::{Deserialize, Serialize};
+use swarm_model::rights::Scope;
 use swarm_model::{KeyId, Timestamp};
 
 /// What a key is good for.
@@ -34,11 +35,17 @@ pub struct Key {
     pub kind: KeyKind,
     /// What its user calls it.
     pub name: String,
+    /// What an `api` key may do for its user; empty for a `worker` key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<Scope>,
     /// How many machines it still enrols; absent means any number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uses_left: Option<u32>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When it was last used, to a few minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<Timestamp>,
     /// When it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
@@ -56,6 +63,9 @@ pub struct CreateKey {
     pub kind: KeyKind,
     /// What to call it.
     pub name: String,
+    /// What an `api` key may do for you; tasks:read, tasks:write and workers:read unless said otherwise.
+    #[serde(default)]
+    pub scopes: Option<Vec<Scope>>,
     /// How many machines a `worker` key enrols; 1 unless said otherwise, 0 for any number until it expires.
     #[serde(default)]
     pub uses: Option<u32>,

@@ -6,6 +6,7 @@
 //! where versions may differ (frames of workers).
 #![warn(missing_docs)]
 
+pub mod audit;
 pub mod auth;
 pub mod client;
 pub mod error;

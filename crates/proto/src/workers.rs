@@ -1,9 +1,13 @@
 //! Workers as people see them, and how a worker lives by HTTP alone.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
+use swarm_model::change::AttemptStatus;
 use swarm_model::rights::WorkerRole;
-use swarm_model::worker::{AttemptRef, Capabilities, LeaseTerms, Load, Pauses};
-use swarm_model::{BootId, Timestamp, UserId, WorkerId, WorkerStatus};
+use swarm_model::task::Usage;
+use swarm_model::worker::{AttemptRef, Capabilities, LeaseTerms, Load, Pauses, ShareLimits, ToolGrant};
+use swarm_model::{BootId, FailureClass, TaskNumber, Timestamp, ToolName, UserId, WorkerId, WorkerStatus};
 
 use crate::fingerprint::Fingerprint;
 use crate::worker::Assignment;
@@ -42,6 +46,103 @@ pub struct Worker {
     pub last_heartbeat: Option<Timestamp>,
     /// Since when it is known.
     pub registered_at: Timestamp,
+}
+
+/// `PUT /workers/{id}`, for its owner. What is absent stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ChangeWorker {
+    /// What people call it from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_name: Option<String>,
+    /// Whether everyone may send tasks to it, as far as the machine grants its tools to everyone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared: Option<bool>,
+}
+
+/// `POST /workers/{id}/shares`: gives somebody a role on a worker, in place of an earlier one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ShareWorker {
+    /// The person's name.
+    pub username: String,
+    /// What they may do; `operator` unless said otherwise. An owner decides like you.
+    #[serde(default)]
+    pub role: Option<WorkerRole>,
+    /// Only these tools; every tool that the machine grants them unless said otherwise.
+    #[serde(default)]
+    pub tools: Option<BTreeSet<ToolName>>,
+    /// Runs of theirs at once; as many as the machine has slots unless said otherwise.
+    #[serde(default)]
+    pub slots: Option<u32>,
+}
+
+/// Somebody's role on a worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Share {
+    /// Who.
+    pub user_id: UserId,
+    /// Their name.
+    pub username: String,
+    /// What they may do.
+    pub role: WorkerRole,
+    /// Within which bounds.
+    #[serde(flatten)]
+    pub limits: ShareLimits,
+    /// Since when.
+    pub added_at: Timestamp,
+    /// What the machine itself grants them, as it last said. Both must allow a run.
+    #[serde(default)]
+    pub granted: Vec<ToolGrant>,
+}
+
+/// What ran on a worker, as its owner sees it: without the text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RunOnWorker {
+    /// Of which task.
+    pub number: TaskNumber,
+    /// The attempt, from 1.
+    pub attempt: u32,
+    /// Whose task it is.
+    pub user_id: UserId,
+    /// With which tool.
+    pub tool: ToolName,
+    /// With which model, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// How it stands or ended.
+    pub status: AttemptStatus,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_class: Option<FailureClass>,
+    /// When it was given out.
+    pub assigned_at: Timestamp,
+    /// When the worker began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// What it used.
+    #[serde(default)]
+    pub usage: Usage,
+}
+
+/// The query of `GET /workers/{id}/runs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[serde(deny_unknown_fields)]
+pub struct ListRuns {
+    /// The `next_cursor` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<i64>,
+    /// Runs on a page; 50 unless said otherwise, 200 at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
 }
 
 /// `POST /workers/register`, with a worker key as bearer token.

@@ -29,3 +29,18 @@ pub struct AuditRecord {
     /// What it says.
     pub entry: AuditEntry,
 }
+
+/// Which entries to read, newest first. What is not named is anything.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AuditFilter {
+    /// Older than this one: where the last page ended.
+    pub before: Option<i64>,
+    /// Done by.
+    pub actor: Option<String>,
+    /// What was done.
+    pub action: Option<String>,
+    /// To what.
+    pub subject: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use swarm_model::Timestamp;
 
-use crate::audit::AuditRecord;
+use crate::audit::{AuditFilter, AuditRecord};
 use crate::error::StoreError;
 
 /// Retention and the audit.
@@ -15,8 +15,8 @@ pub trait Housekeeping: Send + Sync + std::fmt::Debug {
     /// Tasks that have not ended are left alone with all that belongs to them.
     async fn retain(&self, retention: &Retention, now: Timestamp) -> Result<Swept, StoreError>;
 
-    /// The newest audit entries before `before`, newest first.
-    async fn audit_log(&self, before: Option<i64>, limit: usize) -> Result<Vec<AuditRecord>, StoreError>;
+    /// The audit entries that fit, newest first.
+    async fn audit_log(&self, filter: &AuditFilter) -> Result<Vec<AuditRecord>, StoreError>;
 
     /// Ends the store: writes what is pending to its place and lets go of the database.
     async fn close(&self) -> Result<(), StoreError>;

@@ -10,13 +10,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use swarm_model::change::{Changes, EventRecord, LiveTask};
 use swarm_model::invariants::AuditedTask;
-use swarm_model::{EventId, TaskNumber, TaskRef, TaskStatus, UserId};
+use swarm_model::{EventId, TaskNumber, TaskRef, TaskStatus, UserId, WorkerId};
 
 use crate::audit::AuditEntry;
 use crate::error::{Conflict, StoreError};
 use crate::memory::state::State;
 use crate::task::{
-    Counters, EventScope, LogPage, StoredAttempt, StoredTask, TaskCounts, TaskFilter, TaskStore, TaskSummary,
+    AttemptOnWorker, Counters, EventScope, LogPage, StoredAttempt, StoredTask, TaskCounts, TaskFilter, TaskStore,
+    TaskSummary,
 };
 
 /// Tasks in memory.
@@ -89,6 +90,36 @@ impl TaskStore for MemoryStore {
         Ok(self.state().attempts_of(number).cloned().collect())
     }
 
+    async fn attempts_on(
+        &self,
+        worker: WorkerId,
+        from: TaskNumber,
+        before: TaskNumber,
+        limit: usize,
+    ) -> Result<Vec<AttemptOnWorker>, StoreError> {
+        let state = self.state();
+        let on_worker =
+            state.attempts.range((from, 0)..(before, 0)).rev().filter(|(_, stored)| stored.worker_id == worker);
+        let seen = on_worker.filter_map(|((number, attempt), stored)| {
+            let head = &state.tasks.get(number)?.head;
+            Some(AttemptOnWorker {
+                task_id: head.task_id,
+                number: *number,
+                attempt: *attempt,
+                user_id: head.user_id,
+                tool: stored.tool.clone(),
+                model: stored.model.clone(),
+                status: stored.status,
+                assigned_at: stored.assigned_at,
+                started_at: stored.started_at,
+                ended_at: stored.ended_at,
+                failure_class: stored.failure_class,
+                record: stored.record.clone(),
+            })
+        });
+        Ok(seen.take(limit).collect())
+    }
+
     async fn log(&self, number: TaskNumber, after_seq: u64, limit: usize) -> Result<LogPage, StoreError> {
         let state = self.state();
         let task = state.tasks.get(&number).ok_or(StoreError::not_found("task"))?;
@@ -113,8 +144,7 @@ impl TaskStore for MemoryStore {
             EventScope::All => true,
             EventScope::Of { user, workers } => {
                 event.user_id == Some(*user)
-                    || event.worker_id.is_some_and(|worker| workers.contains(&worker))
-                    || (event.user_id.is_none() && event.worker_id.is_none())
+                    || (event.user_id.is_none() && event.worker_id.is_none_or(|worker| workers.contains(&worker)))
             }
         };
         let state = self.state();

@@ -39,7 +39,7 @@ pub trait PeopleStore: Send + Sync + std::fmt::Debug {
     /// Everybody, by name.
     async fn users(&self) -> Result<Vec<UserRecord>, StoreError>;
 
-    /// Changes a user. A new password ends every token but `change.keep`; deactivating ends all tokens and
+    /// Changes a user. A new password, or none any more, ends every token but `change.keep`; deactivating ends all tokens and
     /// keys, in the same transaction.
     async fn update_user(&self, user: UserId, change: &UserChange, audit: &AuditEntry) -> Result<Revoked, StoreError>;
 
@@ -113,8 +113,8 @@ pub struct UserChange {
     pub username: Option<String>,
     /// The e-mail address, or none any more.
     pub email: Option<Option<String>>,
-    /// The hash of a new password.
-    pub password_hash: Option<String>,
+    /// The hash of a new password, or none any more.
+    pub password_hash: Option<Option<String>>,
     /// The role.
     pub role: Option<InstanceRole>,
     /// Whether they may sign in.
@@ -196,7 +196,7 @@ impl std::fmt::Debug for UserChange {
         f.debug_struct("UserChange")
             .field("username", &self.username)
             .field("email", &self.email)
-            .field("password", &secrecy(self.password_hash.as_ref()))
+            .field("password", &self.password_hash.as_ref().map(|hash| secrecy(hash.as_ref())))
             .field("role", &self.role)
             .field("is_active", &self.is_active)
             .field("keep", &self.keep)

@@ -10,7 +10,9 @@ use swarm_model::change::{AttemptStatus, Changes, EventRecord, LiveTask, TaskHea
 use swarm_model::invariants::AuditedTask;
 use swarm_model::log::LogEntry;
 use swarm_model::task::{Outcome, RunRecord, TaskResult};
-use swarm_model::{EventId, FailureClass, TaskNumber, TaskRef, TaskStatus, Timestamp, ToolName, UserId, WorkerId};
+use swarm_model::{
+    EventId, FailureClass, TaskId, TaskNumber, TaskRef, TaskStatus, Timestamp, ToolName, UserId, WorkerId,
+};
 
 use crate::audit::AuditEntry;
 use crate::error::StoreError;
@@ -39,6 +41,15 @@ pub trait TaskStore: Send + Sync + std::fmt::Debug {
 
     /// The attempts of a task, the first one first.
     async fn attempts(&self, number: TaskNumber) -> Result<Vec<StoredAttempt>, StoreError>;
+
+    /// What ran on a worker, the newest first: at most `limit` attempts of the tasks from `from` to below `before`.
+    async fn attempts_on(
+        &self,
+        worker: WorkerId,
+        from: TaskNumber,
+        before: TaskNumber,
+        limit: usize,
+    ) -> Result<Vec<AttemptOnWorker>, StoreError>;
 
     /// The lines of a task after `after_seq`, at most `limit` of them and at most about 4 MiB of text.
     async fn log(&self, number: TaskNumber, after_seq: u64, limit: usize) -> Result<LogPage, StoreError>;
@@ -149,6 +160,35 @@ pub struct StoredAttempt {
     pub late: Option<LateReport>,
 }
 
+/// An attempt as the owner of its machine sees it: without the text of its task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttemptOnWorker {
+    /// Of which task.
+    pub task_id: TaskId,
+    /// Its short number.
+    pub number: TaskNumber,
+    /// The attempt, from 1.
+    pub attempt: u32,
+    /// Whose task it is.
+    pub user_id: UserId,
+    /// With which tool.
+    pub tool: ToolName,
+    /// With which model, where one was wished for.
+    pub model: Option<String>,
+    /// Its state.
+    pub status: AttemptStatus,
+    /// When it was given out.
+    pub assigned_at: Timestamp,
+    /// When the worker began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Why it failed.
+    pub failure_class: Option<FailureClass>,
+    /// The facts of the run.
+    pub record: Option<RunRecord>,
+}
+
 /// A report that came too late and changed nothing.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct LateReport {
@@ -179,7 +219,7 @@ pub enum EventScope {
     Of {
         /// Whose tasks.
         user: UserId,
-        /// Which workers.
+        /// Which workers; of the tasks of others on them nothing is told.
         workers: Vec<WorkerId>,
     },
 }

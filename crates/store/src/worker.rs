@@ -4,7 +4,7 @@
 
 use async_trait::async_trait;
 use swarm_model::rights::WorkerRole;
-use swarm_model::worker::{Capabilities, Load};
+use swarm_model::worker::{Capabilities, Load, ShareLimits};
 use swarm_model::{GrantId, KeyId, Timestamp, UserId, WorkerId};
 
 use crate::audit::AuditEntry;
@@ -139,7 +139,7 @@ pub struct Seen {
 }
 
 /// A role to give.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewGrant {
     /// Its id, where the user had no role before.
     pub grant_id: GrantId,
@@ -149,10 +149,12 @@ pub struct NewGrant {
     pub worker_id: WorkerId,
     /// Which role.
     pub role: WorkerRole,
+    /// Within which bounds.
+    pub limits: ShareLimits,
 }
 
 /// A role as it is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     /// Its id.
     pub grant_id: GrantId,
@@ -162,6 +164,8 @@ pub struct Grant {
     pub worker_id: WorkerId,
     /// Which role.
     pub role: WorkerRole,
+    /// Within which bounds.
+    pub limits: ShareLimits,
     /// Whether it still counts.
     pub is_active: bool,
     /// Since when.

@@ -30,11 +30,12 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(link::exchange_link))
         .routes(routes!(refresh::refresh))
         .routes(routes!(logout::logout))
-        .routes(routes!(me::me))
+        .routes(routes!(me::me, me::update_profile))
         .routes(routes!(password::change_password))
         .routes(routes!(ticket::issue_ticket))
-        .routes(routes!(invitations::invite))
-        .routes(routes!(sessions::list_sessions))
+        .routes(routes!(invitations::list_invitations, invitations::invite))
+        .routes(routes!(invitations::revoke_invitation))
+        .routes(routes!(sessions::list_sessions, sessions::end_other_sessions))
         .routes(routes!(sessions::end_session))
 }
 

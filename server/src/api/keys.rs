@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use swarm_model::KeyId;
-use swarm_model::rights::Operation;
+use serde_json::json;
+use swarm_model::rights::{Operation, Scope};
+use swarm_model::{KeyId, UserId};
+use swarm_proto::ErrorCode;
 use swarm_proto::keys::{CreateKey, CreatedKey, Key, KeyKind};
 use swarm_store::token::{KeyKind as StoredKind, KeyRecord, NewKey};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::auth::Identity;
+use crate::auth::scopes_of;
 use crate::auth::secret::{self, Purpose};
 use crate::error::ApiError;
 use crate::extract::{Json, Path};
@@ -45,8 +48,10 @@ async fn create_key(
     let (person, _) = identity.signed_in()?;
     identity.require(Operation::ManageKeys, identity.relation_to_user(person.user_id))?;
     check(&wish)?;
+    check_room(&state, person.user_id).await?;
     let issued = secret::issue(purpose(wish.kind));
     let key_id = state.new_id(KeyId::new);
+    let scopes = scopes(&wish);
     let new = NewKey {
         key_id,
         kind: stored_kind(wish.kind),
@@ -55,10 +60,11 @@ async fn create_key(
         expires_at: hours(&wish).map(|hours| state.now() + Duration::from_hours(u64::from(hours))),
         name: wish.name,
         hash: issued.hash,
-        scopes: Vec::new(),
+        scopes: scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
         created_by: person.user_id,
     };
-    let audit = identity.audit(&state, "key_created", format!("key:{key_id}"));
+    let mut audit = identity.audit(&state, "key_created", format!("key:{key_id}"));
+    audit.detail = Some(json!({ "kind": wish.kind, "name": new.name, "scopes": new.scopes }));
     state.stores.tokens.create_key(&new, &audit).await?;
     let key = state.stores.tokens.key(key_id).await?.ok_or_else(|| ApiError::internal("a new key is missing"))?;
     Ok((StatusCode::CREATED, Json(CreatedKey { secret: issued.secret, key: to_wire(key) })))
@@ -81,6 +87,21 @@ async fn revoke_key(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Refuses one key more than a person may have.
+pub(super) async fn check_room(state: &AppState, user_id: UserId) -> Result<(), ApiError> {
+    let now = state.now();
+    let counts = |key: &KeyRecord| key.revoked_at.is_none() && key.expires_at.is_none_or(|end| end > now);
+    let live = state.stores.tokens.keys(Some(user_id)).await?.iter().filter(|key| counts(key)).count();
+    let most = state.config.limits.keys;
+    if live >= most {
+        return Err(ApiError::new(
+            ErrorCode::Conflict,
+            format!("{live} of your keys count, and {most} may (limits.keys): revoke some first."),
+        ));
+    }
+    Ok(())
+}
+
 fn check(wish: &CreateKey) -> Result<(), ApiError> {
     let fits = (1..=MAX_NAME).contains(&wish.name.chars().count()) && !wish.name.chars().any(char::is_control);
     if !fits {
@@ -89,10 +110,23 @@ fn check(wish: &CreateKey) -> Result<(), ApiError> {
     if wish.kind == KeyKind::Api && wish.uses.is_some() {
         return Err(ApiError::invalid("uses is for worker keys: an api key is used as often as its user likes"));
     }
+    if wish.kind == KeyKind::Worker && wish.scopes.is_some() {
+        return Err(ApiError::invalid("scopes are for api keys: a worker key enrols machines and nothing else"));
+    }
+    if wish.scopes.as_ref().is_some_and(Vec::is_empty) {
+        return Err(ApiError::invalid("scopes is empty: such a key could do nothing"));
+    }
     if wish.hours.is_some_and(|hours| !(1..=MAX_HOURS).contains(&hours)) {
         return Err(ApiError::invalid(format!("hours is 1 to {MAX_HOURS}")));
     }
     Ok(())
+}
+
+fn scopes(wish: &CreateKey) -> Vec<Scope> {
+    match wish.kind {
+        KeyKind::Worker => Vec::new(),
+        KeyKind::Api => wish.scopes.clone().unwrap_or_else(|| Scope::USUAL.to_vec()),
+    }
 }
 
 fn uses(wish: &CreateKey) -> Option<u32> {
@@ -131,6 +165,11 @@ fn to_wire(key: KeyRecord) -> Key {
             StoredKind::Api => KeyKind::Api,
         },
         name: key.name,
+        scopes: match key.kind {
+            StoredKind::Worker => Vec::new(),
+            StoredKind::Api => scopes_of(&key.scopes).iter().collect(),
+        },
+        last_used_at: key.last_used_at,
         uses_left: key.uses_left,
         created_at: key.created_at,
         expires_at: key.expires_at,

@@ -27,7 +27,7 @@ async fn read_status(State(state): State<AppState>, identity: Identity) -> Resul
     let sees_all = identity.allows(Operation::ReadWorker, Relation::None);
     let views = state.stores.workers.workers_for(person.user_id, sees_all).await?;
     let live = state.dispatcher.live();
-    let workers: Vec<_> = views.into_iter().map(|view| to_wire(view.worker, view.role, live)).collect();
+    let workers: Vec<_> = views.into_iter().map(|view| to_wire(view.worker, view.role, person.user_id, live)).collect();
     let takes_work = workers.iter().filter(|worker| worker.status == WorkerStatus::Online);
     Ok(Json(SwarmStatus {
         version: env!("CARGO_PKG_VERSION").to_owned(),

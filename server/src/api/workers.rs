@@ -5,6 +5,8 @@ mod enrol;
 mod http;
 mod invite;
 mod people;
+mod runs;
+mod shares;
 mod wire;
 
 use swarm_model::rights::{Operation, Relation};
@@ -19,6 +21,7 @@ use crate::state::AppState;
 
 pub(crate) use artifacts::check_report;
 pub(crate) use http::profile_of;
+pub(crate) use shares::check_share;
 pub(crate) use wire::to_wire;
 
 /// The routes of this resource.
@@ -27,7 +30,10 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(people::list_workers))
         .routes(routes!(enrol::register_worker))
         .routes(routes!(invite::invite_worker))
-        .routes(routes!(people::get_worker, people::remove_worker))
+        .routes(routes!(people::get_worker, people::change_worker, people::remove_worker))
+        .routes(routes!(shares::list_shares, shares::share_worker))
+        .routes(routes!(shares::unshare_worker))
+        .routes(routes!(runs::list_runs))
         .routes(routes!(people::pause_worker))
         .routes(routes!(people::resume_worker))
         .routes(routes!(people::drain_worker))
@@ -47,6 +53,16 @@ pub(crate) async fn relation_to(state: &AppState, identity: &Identity, worker: W
 }
 
 async fn relation_of(state: &AppState, user: UserId, worker: WorkerId) -> Result<Relation, ApiError> {
+    if let Some(known) = state.auth.known_relation(user, worker) {
+        return Ok(known);
+    }
+    let generation = state.auth.generation();
+    let relation = read_relation(state, user, worker).await?;
+    state.auth.keep_relation(user, worker, generation, relation);
+    Ok(relation)
+}
+
+async fn read_relation(state: &AppState, user: UserId, worker: WorkerId) -> Result<Relation, ApiError> {
     if let Some(role) = state.stores.workers.role_of(user, worker).await? {
         return Ok(Relation::OnWorker(role));
     }

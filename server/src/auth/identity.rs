@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use serde::Deserialize;
-use swarm_model::rights::{Asker, InstanceRole, Operation, Relation, allows};
+use swarm_model::rights::{Asker, InstanceRole, KeyUse, Operation, Relation, Scopes, allows};
 use swarm_model::{KeyId, TokenId, UserId, WorkerId};
 use swarm_proto::{API_PREFIX, ErrorCode};
 use swarm_store::AuditEntry;
@@ -15,6 +15,8 @@ use super::revocations::{Held, Revocation};
 use crate::error::ApiError;
 use crate::extract::ClientAddress;
 use crate::state::AppState;
+
+const NO_KEY_FOR_THIS: &str = "A key cannot do this: sign in with a password or a link.";
 
 /// Who asks, from where, and how long that stands.
 #[derive(Debug, Clone)]
@@ -62,8 +64,8 @@ pub enum Via {
     Browser(TokenId),
     /// A command line's token.
     CommandLine(TokenId),
-    /// An `api` key.
-    ApiKey(KeyId),
+    /// An `api` key, and what it may do.
+    ApiKey(KeyId, Scopes),
 }
 
 impl Identity {
@@ -80,6 +82,7 @@ impl Identity {
     pub fn asker(&self) -> Asker {
         match &self.who {
             Who::Anonymous | Who::Enroller(_) => Asker::Anonymous,
+            Who::Person(Person { role, via: Via::ApiKey(_, scopes), .. }) => Asker::Program(*role, *scopes),
             Who::Person(person) => Asker::Person(person.role),
             Who::Worker { .. } => Asker::Worker,
         }
@@ -100,9 +103,7 @@ impl Identity {
         let person = self.person()?;
         match person.via {
             Via::Browser(token) | Via::CommandLine(token) => Ok((person, token)),
-            Via::ApiKey(_) => {
-                Err(ApiError::new(ErrorCode::Forbidden, "A key cannot do this: sign in with a password or a link."))
-            }
+            Via::ApiKey(..) => Err(ApiError::new(ErrorCode::Forbidden, NO_KEY_FOR_THIS)),
         }
     }
 
@@ -148,6 +149,16 @@ impl Identity {
             return Ok(());
         }
         self.require_known()?;
+        if let Asker::Program(_, scopes) = self.asker() {
+            match operation.key_use() {
+                KeyUse::Never => return Err(ApiError::new(ErrorCode::Forbidden, NO_KEY_FOR_THIS)),
+                KeyUse::Within(scope) if !scopes.contains(scope) => {
+                    let detail = format!("This key does not have the scope {}: make one that has.", scope.as_str());
+                    return Err(ApiError::new(ErrorCode::Forbidden, detail));
+                }
+                KeyUse::Within(_) | KeyUse::Any => {}
+            }
+        }
         match (hidden_entity(operation), relation) {
             (Some(entity), Relation::None) => Err(ApiError::not_found(entity)),
             _ => Err(ApiError::forbidden(operation)),
@@ -174,7 +185,7 @@ impl Identity {
     fn actor(&self) -> String {
         match &self.who {
             Who::Anonymous => "anonymous".to_owned(),
-            Who::Person(Person { via: Via::ApiKey(key), .. }) => format!("key:{key}"),
+            Who::Person(Person { via: Via::ApiKey(key, _), .. }) => format!("key:{key}"),
             Who::Enroller(key) => format!("key:{}", key.key_id),
             Who::Person(person) => format!("user:{}", person.user_id),
             Who::Worker { worker_id, .. } => format!("worker:{worker_id}"),
@@ -195,10 +206,12 @@ impl Identity {
 /// Of what the existence is a secret to those who may not do this.
 fn hidden_entity(operation: Operation) -> Option<&'static str> {
     match operation {
-        Operation::ReadTask | Operation::ChangeTask => Some("task"),
-        Operation::ReadWorker | Operation::SteerWorker | Operation::ManageWorker | Operation::TargetWorker => {
-            Some("worker")
-        }
+        Operation::ReadTask | Operation::EditTask | Operation::EndTask => Some("task"),
+        Operation::ReadWorker
+        | Operation::ReadUsage
+        | Operation::SteerWorker
+        | Operation::ManageWorker
+        | Operation::TargetWorker => Some("worker"),
         _ => None,
     }
 }
@@ -249,7 +262,7 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
-    use swarm_model::rights::WorkerRole;
+    use swarm_model::rights::{Scope, WorkerRole};
     use swarm_model::time::SystemClock;
 
     use super::*;
@@ -260,7 +273,13 @@ mod tests {
 
     fn member() -> Identity {
         let user_id = UserId::generate(&SystemClock);
-        let via = Via::ApiKey(KeyId::generate(&SystemClock));
+        let via = Via::CommandLine(TokenId::generate(&SystemClock));
+        identity(Who::Person(Person { user_id, role: InstanceRole::Member, via }))
+    }
+
+    fn program(scopes: impl IntoIterator<Item = Scope>) -> Identity {
+        let user_id = UserId::generate(&SystemClock);
+        let via = Via::ApiKey(KeyId::generate(&SystemClock), scopes.into_iter().collect());
         identity(Who::Person(Person { user_id, role: InstanceRole::Member, via }))
     }
 
@@ -288,7 +307,7 @@ mod tests {
             owner: UserId::generate(&SystemClock),
             token_id: TokenId::generate(&SystemClock),
         };
-        for identity in [identity(Who::Anonymous), member(), identity(worker)] {
+        for identity in [identity(Who::Anonymous), member(), program([Scope::TasksRead]), identity(worker)] {
             for operation in Operation::ALL {
                 for relation in [Relation::None, Relation::Own, Relation::SharedWorker] {
                     let allowed = allows(*operation, identity.asker(), relation);
@@ -300,8 +319,19 @@ mod tests {
 
     #[test]
     fn a_key_is_not_a_session() {
-        assert!(member().person().is_ok());
-        assert_eq!(member().signed_in().unwrap_err().code(), ErrorCode::Forbidden);
+        let program = program(Scope::ALL);
+        assert!(program.person().is_ok());
+        assert_eq!(program.signed_in().unwrap_err().code(), ErrorCode::Forbidden);
+        assert!(member().signed_in().is_ok());
+    }
+
+    #[test]
+    fn a_key_is_told_which_scope_it_lacks() {
+        let reader = program([Scope::TasksRead]);
+        let refused = reader.require(Operation::SubmitTask, Relation::None).unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::Forbidden);
+        assert!(refused.detail().contains("tasks:write"), "{}", refused.detail());
+        assert!(reader.require(Operation::ReadTask, Relation::Own).is_ok());
     }
 
     #[test]

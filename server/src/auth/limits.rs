@@ -3,11 +3,12 @@
 //! A name is limited together with the address that tries it, never alone: a stranger can use up their own
 //! tries, but cannot lock the owner out.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use governor::clock::Clock as GovernorClock;
@@ -17,12 +18,19 @@ use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 use swarm_model::Clock;
 
+use super::passwords::Visitor;
 use crate::error::ApiError;
 use crate::extract::ClientAddress;
 
 /// Our clock as the rate limiters want it.
 #[derive(Debug, Clone)]
-struct LimiterClock(Arc<dyn Clock>);
+pub(crate) struct LimiterClock(Arc<dyn Clock>);
+
+impl LimiterClock {
+    pub(crate) fn new(clock: &Arc<dyn Clock>) -> Self {
+        Self(Arc::clone(clock))
+    }
+}
 
 impl GovernorClock for LimiterClock {
     type Instant = Nanos;
@@ -53,8 +61,12 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     }
 }
 
+/// Networks that are remembered; more of them begin anew.
+const KNOWN_NETWORKS: usize = 10_000;
+
 /// The limits on everything that checks a secret.
 pub(crate) struct Limits {
+    known: Mutex<HashSet<IpAddr>>,
     accounts: Limiter<(String, IpAddr)>,
     sign_ins: Limiter<IpAddr>,
     secrets: Limiter<IpAddr>,
@@ -69,13 +81,29 @@ impl fmt::Debug for Limits {
 
 impl Limits {
     pub(crate) fn new(clock: &Arc<dyn Clock>) -> Self {
-        let clock = LimiterClock(Arc::clone(clock));
+        let clock = LimiterClock::new(clock);
         Self {
+            known: Mutex::default(),
             accounts: Limiter::new(&clock, 10, Duration::from_secs(15)),
             sign_ins: Limiter::new(&clock, 60, Duration::from_secs(1)),
             secrets: Limiter::new(&clock, 30, Duration::from_secs(2)),
             failures: Limiter::new(&clock, 60, Duration::from_secs(1)),
         }
+    }
+
+    /// Somebody proved from there who they are.
+    pub(crate) fn came_in(&self, from: ClientAddress) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= KNOWN_NETWORKS {
+            known.clear();
+        }
+        known.insert(from.network());
+    }
+
+    /// Whether somebody did, since this coordinator started. This machine is always known.
+    pub(crate) fn visitor(&self, from: ClientAddress) -> Visitor {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if from.is_loopback() || known.contains(&from.network()) { Visitor::Known } else { Visitor::Stranger }
     }
 
     /// One try of this account's password from there.

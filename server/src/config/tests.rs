@@ -22,11 +22,13 @@ fn all_problems_are_told_at_once() {
     config.server.allowed_hosts = vec!["a b".to_owned()];
     config.limits = Limits {
         body_bytes: 1,
-        artifact_bytes: 0,
         waiting_tasks: 0,
         batch_tasks: 0,
+        viewer_sockets: 0,
+        log_bytes_per_second: 0,
+        keys: 0,
         connections: 0,
-        connections_per_address: 0,
+        ..Limits::default()
     };
     config.metrics.token = Some(Redacted::new("short".to_owned()));
     config.log.filter = "swarm_server=loud".to_owned();
@@ -45,6 +47,9 @@ fn all_problems_are_told_at_once() {
             "limits.waiting_tasks",
             "limits.batch_tasks",
             "limits.connections",
+            "limits.viewer_sockets",
+            "limits.log_bytes_per_second",
+            "limits.keys",
             "metrics.token",
             "log.filter",
         ]

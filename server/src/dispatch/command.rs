@@ -1,8 +1,10 @@
 //! What the dispatcher is asked.
 
+use std::collections::BTreeMap;
+
 use swarm_engine::{NewTask, PlacementReport, TaskEdit, WorkerProfile};
-use swarm_model::worker::{AttemptRef, Capabilities, Load};
-use swarm_model::{SessionId, TaskNumber, TaskStatus, WorkerId};
+use swarm_model::worker::{AttemptRef, Capabilities, Load, ShareLimits};
+use swarm_model::{SessionId, TaskNumber, TaskStatus, UserId, WorkerId};
 use swarm_proto::worker::{Assignment, Report, ReportReply, ToWorker};
 use tokio::sync::{mpsc, oneshot};
 
@@ -46,6 +48,17 @@ pub(super) enum Command {
     Cancel {
         number: TaskNumber,
         reply: Reply<TaskStatus>,
+    },
+    CancelAllOf {
+        user: UserId,
+        reply: Reply<usize>,
+    },
+    People {
+        worker: WorkerId,
+        machine_name: String,
+        shared: bool,
+        operators: BTreeMap<UserId, ShareLimits>,
+        reply: Reply<()>,
     },
     Placement {
         number: TaskNumber,
@@ -133,7 +146,9 @@ impl Command {
             Self::Report { to: ReportTo::Caller(reply), .. } => tell(reply, error),
             Self::Pull { reply, .. } => tell(reply, error),
             Self::Holds { reply, .. } => tell(reply, error),
+            Self::CancelAllOf { reply, .. } => tell(reply, error),
             Self::Edit { reply, .. }
+            | Self::People { reply, .. }
             | Self::Pause { reply, .. }
             | Self::Drain { reply, .. }
             | Self::Remove { reply, .. }

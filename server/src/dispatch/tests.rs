@@ -1,6 +1,6 @@
 //! The loop against a store that fails when it is told to: nobody is told what was not committed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
@@ -15,7 +15,7 @@ use swarm_model::{EventId, TaskId, TaskRef, Timestamp, UserId};
 use swarm_proto::worker::{AttemptResult, LogBatch};
 use swarm_store::memory::MemoryStore;
 use swarm_store::task::{
-    Counters, EventScope, LogPage, StoredAttempt, StoredTask, TaskCounts, TaskFilter, TaskSummary,
+    AttemptOnWorker, Counters, EventScope, LogPage, StoredAttempt, StoredTask, TaskCounts, TaskFilter, TaskSummary,
 };
 use swarm_store::{AuditEntry, Outage};
 
@@ -85,6 +85,16 @@ impl TaskStore for Fragile {
 
     async fn attempts(&self, number: TaskNumber) -> Stored<Vec<StoredAttempt>> {
         self.inner.attempts(number).await
+    }
+
+    async fn attempts_on(
+        &self,
+        worker: WorkerId,
+        from: TaskNumber,
+        before: TaskNumber,
+        limit: usize,
+    ) -> Stored<Vec<AttemptOnWorker>> {
+        self.inner.attempts_on(worker, from, before, limit).await
     }
 
     async fn log(&self, number: TaskNumber, after_seq: u64, limit: usize) -> Stored<LogPage> {
@@ -185,7 +195,7 @@ impl World {
             machine_name: "attic".to_owned(),
             owner: self.user,
             shared: false,
-            operators: BTreeSet::new(),
+            operators: BTreeMap::new(),
             capabilities,
             pauses: Pauses::default(),
             draining: false,

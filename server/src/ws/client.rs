@@ -27,6 +27,7 @@ use crate::auth::Identity;
 use crate::error::ApiError;
 use crate::extract::Path;
 use crate::hub::Notice;
+use crate::quotas::OpenSocket;
 use crate::state::AppState;
 use crate::ws::READ_BUFFER;
 
@@ -54,9 +55,10 @@ pub(crate) async fn client_socket(
     if identity.person()?.user_id != user_id {
         return Err(ApiError::new(ErrorCode::NotFound, "events are told to the person they concern only"));
     }
+    let counted = state.quotas.open_socket(user_id)?;
     let tracker = state.tracker.clone();
     let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE).read_buffer_size(READ_BUFFER);
-    Ok(upgrade.on_upgrade(move |socket| tracker.track_future(serve(state, identity, user_id, socket))))
+    Ok(upgrade.on_upgrade(move |socket| tracker.track_future(serve(state, identity, user_id, counted, socket))))
 }
 
 /// What a viewer has asked for and where it stands.
@@ -72,7 +74,7 @@ struct Viewer {
 /// The viewer is gone, or must read anew: the socket closes.
 struct Closed;
 
-async fn serve(state: AppState, identity: Identity, user: UserId, socket: WebSocket) {
+async fn serve(state: AppState, identity: Identity, user: UserId, _counted: OpenSocket, socket: WebSocket) {
     // Listening begins before anything is read, so that nothing falls between.
     let mut notices = state.hub.listen();
     let shutdown = state.shutdown.clone();
@@ -227,7 +229,7 @@ impl Viewer {
                     Relation::OnWorker(role) => Some(role),
                     Relation::None | Relation::Own | Relation::SharedWorker => None,
                 };
-                details.workers.insert(worker, workers::to_wire(record, role, self.state.dispatcher.live()));
+                details.workers.insert(worker, workers::to_wire(record, role, self.user, self.state.dispatcher.live()));
             }
         }
         Ok(details)

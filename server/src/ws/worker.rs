@@ -19,7 +19,7 @@ use swarm_store::worker::{Seen, WorkerRecord};
 use tokio::sync::mpsc;
 
 use crate::api::workers::{self, profile_of};
-use crate::auth::Identity;
+use crate::auth::{Identity, Revocation};
 use crate::error::ApiError;
 use crate::extract::Path;
 use crate::state::AppState;
@@ -44,10 +44,12 @@ pub(crate) async fn worker_socket(
     let (record, _) = workers::load(&state, &identity, Operation::ActAsWorker, id).await?;
     let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE).read_buffer_size(READ_BUFFER);
     let tracker = state.tracker.clone();
-    Ok(upgrade.on_upgrade(move |socket| tracker.track_future(serve(state, record, socket))))
+    // From here on, so that a credential that ends before the hello ends this socket too.
+    let revoked = identity.revoked();
+    Ok(upgrade.on_upgrade(move |socket| tracker.track_future(serve(state, record, revoked, socket))))
 }
 
-async fn serve(state: AppState, record: WorkerRecord, socket: WebSocket) {
+async fn serve(state: AppState, record: WorkerRecord, revoked: Revocation, socket: WebSocket) {
     let worker = record.worker_id;
     let (mut sink, mut stream) = socket.split();
     let first = tokio::time::timeout(HELLO_WITHIN, next_frame(&mut stream)).await;
@@ -76,6 +78,7 @@ async fn serve(state: AppState, record: WorkerRecord, socket: WebSocket) {
     tokio::select! {
         () = read(&state, worker, session, &mut stream) => {}
         () = write(&mut sink, frames) => {}
+        () = revoked.cancelled() => {}
         () = state.shutdown.cancelled() => {}
     }
     state.dispatcher.leave(worker, session).await;
@@ -134,6 +137,10 @@ async fn read(state: &AppState, worker: WorkerId, session: SessionId, stream: &m
             ToCoordinator::Report(report) => {
                 if workers::check_report(&report).is_err() {
                     return;
+                }
+                // Read more slowly, and the worker sends more slowly: what it has to say stands in its journal.
+                while let Some(pause) = state.quotas.log_pause(worker, &report) {
+                    tokio::time::sleep(pause).await;
                 }
                 dispatcher.report_frame(worker, session, report).await;
             }

@@ -14,7 +14,7 @@ const KEYS: &str = "/api/v1/keys";
 const ME: &str = "/api/v1/auth/me";
 
 async fn make(coordinator: &TestCoordinator, token: &str, kind: KeyKind, uses: Option<u32>) -> Answer {
-    let body = CreateKey { kind, name: "attic".to_owned(), uses, hours: None };
+    let body = CreateKey { kind, name: "attic".to_owned(), uses, hours: None, scopes: None };
     coordinator.post(KEYS).bearer(token).json(&body).send().await
 }
 
@@ -63,7 +63,7 @@ async fn a_secret_is_shown_once() -> Result<()> {
 async fn a_key_ends_in_time() -> Result<()> {
     let coordinator = with_people().await?;
     let token = &coordinator.user("bob").token;
-    let body = CreateKey { kind: KeyKind::Api, name: "short".to_owned(), uses: None, hours: Some(1) };
+    let body = CreateKey { kind: KeyKind::Api, name: "short".to_owned(), uses: None, hours: Some(1), scopes: None };
     let key: CreatedKey = coordinator.post(KEYS).bearer(token).json(&body).send().await.json();
     coordinator.get(ME).bearer(&key.secret).send().await.ok();
     coordinator.clock().advance(Duration::from_secs(60 * 60));

@@ -25,7 +25,7 @@ async fn register(coordinator: &TestCoordinator, invitation: &str, username: &st
 
 async fn invite(coordinator: &TestCoordinator, by: &str, hours: Option<u32>) -> Answer {
     let request = coordinator.post("/api/v1/auth/invitations").bearer(&coordinator.user(by).token);
-    request.json(&CreateInvitation { hours }).send().await
+    request.json(&CreateInvitation { hours, role: None }).send().await
 }
 
 #[tokio::test]
@@ -101,7 +101,7 @@ async fn two_first_people_cannot_both_own_the_instance() -> Result<()> {
 async fn a_deactivated_person_is_out_at_once() -> Result<()> {
     let coordinator = TestCoordinator::builder().with_user("ann").with_user("bob").build().await?;
     let bob = coordinator.user("bob").clone();
-    let key = CreateKey { kind: KeyKind::Api, name: "script".to_owned(), uses: None, hours: None };
+    let key = CreateKey { kind: KeyKind::Api, name: "script".to_owned(), uses: None, hours: None, scopes: None };
     let key: CreatedKey = coordinator.post("/api/v1/keys").bearer(&bob.token).json(&key).send().await.json();
     for token in [&bob.token, &key.secret] {
         coordinator.get(ME).bearer(token).send().await.ok();

@@ -61,7 +61,7 @@ async fn a_ticket_lives_thirty_seconds() -> Result<()> {
 async fn a_socket_ends_with_the_key_that_opened_it() -> Result<()> {
     let coordinator = TestCoordinator::builder().with_user("ann").build().await?;
     let token = &coordinator.user("ann").token;
-    let body = CreateKey { kind: KeyKind::Api, name: "watcher".to_owned(), uses: None, hours: None };
+    let body = CreateKey { kind: KeyKind::Api, name: "watcher".to_owned(), uses: None, hours: None, scopes: None };
     let key: CreatedKey = coordinator.post("/api/v1/keys").bearer(token).json(&body).send().await.json();
     let (status, mut socket) = open(&coordinator, "", Some(&key.secret)).await?;
     assert_eq!(status, 101);

@@ -182,12 +182,6 @@ async fn artifacts_are_kept_by_their_hash_and_only_downloaded() -> Result<()> {
     let page = "<script>alert(1)</script>";
     let stored = worker.upload_artifact(attempt, "out/page.html", page).await?;
     assert_eq!((stored.name.as_str(), stored.size), ("out/page.html", page.len() as u64));
-    for bad in ["..%2F..%2Fetc%2Fpasswd", "a%2F..%2F..%2Fx", "C:%5Cx"] {
-        let path =
-            format!("/api/v1/workers/{}/artifacts/{}/{}/{bad}", worker.worker_id(), attempt.task_id, attempt.attempt);
-        let answer = test.request(Method::PUT, &path).body("x").send().await;
-        assert!(answer.status.is_client_error(), "{bad}: {}", answer.status);
-    }
     worker.report(&done(attempt, "ok")).await?;
     let late = worker.upload_artifact(attempt, "late.txt", "x").await;
     assert!(late.is_err(), "the lease is gone");

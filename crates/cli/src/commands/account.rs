@@ -27,8 +27,9 @@ pub(crate) struct LoginArgs {
     /// A one-time sign-in link in place of name and password; `-` reads it from standard input.
     #[arg(long, value_name = "LINK", conflicts_with_all = ["user", "invitation"])]
     link: Option<String>,
-    /// An invitation, or the set-up token of `serve`: makes your account first. `-` reads it from standard input.
-    #[arg(long, value_name = "TOKEN")]
+    /// An invitation as link or token, or the set-up token of `serve`: makes your account first. `-` reads it from
+    /// standard input.
+    #[arg(long, value_name = "LINK")]
     invitation: Option<String>,
     /// The fingerprint of the coordinator's own certificate, as `up --lan` and `serve --lan` tell it with --json.
     #[arg(long, value_name = "SHA-256")]
@@ -55,20 +56,29 @@ async fn by_link(
     fingerprint: Option<Fingerprint>,
     context: &Context,
 ) -> Result<(Coordinator, Session), Failure> {
-    let (coordinator, token) = match link.split_once('#') {
-        Some((page, token)) => {
-            let address =
-                page.trim_end_matches('/').trim_end_matches("/signin").parse::<Address>().map_err(Failure::fault)?;
-            if context.named().is_some_and(|named| *named != address) {
-                return Err(Failure::usage("the link and --coordinator name different coordinators"));
-            }
-            (trusted(address, fingerprint, context).await?, token)
-        }
-        None => (trusted(context.address()?, fingerprint, context).await?, link),
+    let (coordinator, token) = if link.contains('#') {
+        parts(link, "/signin", fingerprint, context).await?
+    } else {
+        (trusted(context.address()?, fingerprint, context).await?, link)
     };
     let exchange = ExchangeLink { token: token.to_owned(), kind: SessionKind::Cli };
     let (_, session) = coordinator.exchange_link(&exchange).await?;
     Ok((coordinator, session))
+}
+
+/// The coordinator of a link to its page `page`, and the token in it.
+async fn parts<'a>(
+    link: &'a str,
+    page: &str,
+    fingerprint: Option<Fingerprint>,
+    context: &Context,
+) -> Result<(Coordinator, &'a str), Failure> {
+    let (place, token) = link.split_once('#').unwrap_or((link, ""));
+    let address = place.trim_end_matches('/').trim_end_matches(page).parse::<Address>().map_err(Failure::fault)?;
+    if context.named().is_some_and(|named| *named != address) {
+        return Err(Failure::usage("the link and --coordinator name different coordinators"));
+    }
+    Ok((trusted(address, fingerprint, context).await?, token))
 }
 
 async fn by_password(
@@ -77,8 +87,14 @@ async fn by_password(
     fingerprint: Option<Fingerprint>,
     context: &Context,
 ) -> Result<(Coordinator, Session), Failure> {
-    let coordinator = trusted(context.address()?, fingerprint, context).await?;
     let invitation = invitation.map(given).transpose()?;
+    let (coordinator, invitation) = match invitation {
+        Some(link) if link.contains('#') => {
+            let (coordinator, token) = parts(&link, "/register", fingerprint, context).await?;
+            (coordinator, Some(token.to_owned()))
+        }
+        invitation => (trusted(context.address()?, fingerprint, context).await?, invitation),
+    };
     let username = user.map_or_else(|| ask("Name", false), Ok)?;
     let password = ask(if invitation.is_some() { "New password (10 characters at least)" } else { "Password" }, true)?;
     if let Some(invitation) = invitation {
@@ -138,7 +154,7 @@ fn given(value: String) -> Result<String, Failure> {
 }
 
 /// A line from the person, or from standard input where that is no terminal.
-fn ask(what: &str, is_secret: bool) -> Result<String, Failure> {
+pub(super) fn ask(what: &str, is_secret: bool) -> Result<String, Failure> {
     let missing = |error: std::io::Error| Failure::usage(format!("{} cannot be read: {error}", what.to_lowercase()));
     let line = if std::io::stdin().is_terminal() {
         if is_secret {

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use swarm_client::Client;
+use swarm_model::rights::Scope;
 use swarm_model::{KeyId, Timestamp};
 use swarm_proto::keys::{CreateKey, CreatedKey, Key, KeyKind};
 
@@ -28,6 +29,10 @@ pub(crate) struct CreateArgs {
     /// What to call it.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// What an api key may do for you: tasks:read, tasks:write, workers:read, workers:write, swarm:write. The first
+    /// three unless said otherwise; may be given several times.
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<Scope>,
     /// How many machines a worker key enrols; 0 for any number until it ends.
     #[arg(long, value_name = "N")]
     uses: Option<u32>,
@@ -73,7 +78,8 @@ async fn create(args: CreateArgs, context: &Context, client: &Client) -> Result<
         Kind::Api => KeyKind::Api,
     };
     let name = args.name.unwrap_or_else(|| format!("{} key", kind.as_str()));
-    let created = client.create_key(&CreateKey { kind, name, uses: args.uses, hours: args.hours }).await?;
+    let scopes = (!args.scopes.is_empty()).then_some(args.scopes);
+    let created = client.create_key(&CreateKey { kind, name, scopes, uses: args.uses, hours: args.hours }).await?;
     context.output.object(&created, |created| created.secret.clone())?;
     context.output.remark(&advice(&created, &client.address().to_string(), context.now()));
     Ok(())
@@ -92,7 +98,7 @@ fn advice(created: &CreatedKey, address: &str, now: Timestamp) -> String {
 }
 
 fn list(keys: &[Key], now: Timestamp) -> String {
-    let mut table = Table::new(&["KEY", "KIND", "NAME", "STATE", "USES LEFT", "MADE"]);
+    let mut table = Table::new(&["KEY", "KIND", "NAME", "STATE", "MAY", "LAST USED"]);
     for key in keys {
         let is_over = key.expires_at.is_some_and(|end| end <= now) || key.uses_left == Some(0);
         let (state, style) = match (key.revoked_at, key.expires_at) {
@@ -101,18 +107,19 @@ fn list(keys: &[Key], now: Timestamp) -> String {
             (None, Some(end)) => (format!("ends {}", until(now, end)), GOOD),
             (None, None) => ("valid".to_owned(), GOOD),
         };
-        let uses = match (key.kind, key.uses_left) {
-            (_, Some(uses)) => uses.to_string(),
-            (KeyKind::Worker, None) => "any".to_owned(),
-            (KeyKind::Api, None) => "-".to_owned(),
+        let may = match (key.kind, key.uses_left) {
+            (KeyKind::Worker, Some(1)) => "enrol 1 machine".to_owned(),
+            (KeyKind::Worker, Some(uses)) => format!("enrol {uses} machines"),
+            (KeyKind::Worker, None) => "enrol any number of machines".to_owned(),
+            (KeyKind::Api, _) => key.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "),
         };
         table.row([
             styled(key.key_id, DIM),
             styled(key.kind.as_str(), NORMAL),
             styled(plain(&key.name), NORMAL),
             styled(state, style),
-            styled(uses, NORMAL),
-            styled(ago(now, key.created_at), DIM),
+            styled(may, NORMAL),
+            styled(key.last_used_at.map_or_else(|| "never".to_owned(), |at| ago(now, at)), DIM),
         ]);
     }
     table.or("no keys yet: `garageswarm key create` makes one")

@@ -3,6 +3,7 @@
 pub(crate) mod invite;
 mod join;
 pub(crate) mod run;
+mod share;
 mod words;
 
 use clap::{Args, Subcommand};
@@ -38,6 +39,16 @@ pub(crate) enum SteerCommand {
     Drain(Workers),
     /// Remove it: it is signed out at once, and what it had goes elsewhere.
     Remove(Workers),
+    /// Who may use a worker of yours, and within which bounds.
+    Shares(OneWorker),
+    /// Let somebody use a worker of yours. Its machine must grant them a tool besides.
+    Share(share::ShareArgs),
+    /// End that. What they run there goes back to its queue.
+    Unshare(share::UnshareArgs),
+    /// What ran on a worker of yours: whose, which tool, how it ended, what it used. Never the text.
+    Runs(share::RunsArgs),
+    /// Give it another name.
+    Rename(share::RenameArgs),
 }
 
 #[derive(Debug, Args)]
@@ -73,6 +84,11 @@ pub(crate) async fn steer(command: SteerCommand, context: &Context) -> Result<()
         SteerCommand::Drain(args) => {
             change(context, args, "finishes what it has", async |client, id| Ok(client.drain_worker(id).await?)).await
         }
+        SteerCommand::Shares(args) => share::shares(&args.worker, context).await,
+        SteerCommand::Share(args) => share::share(args, context).await,
+        SteerCommand::Unshare(args) => share::unshare(args, context).await,
+        SteerCommand::Runs(args) => share::runs(args, context).await,
+        SteerCommand::Rename(args) => share::rename(args, context).await,
         SteerCommand::Remove(args) => {
             let client = context.client()?;
             for named in args.workers {

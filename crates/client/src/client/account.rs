@@ -1,6 +1,9 @@
-//! Oneself: profile, password, session, and invitations for others.
+//! Oneself: profile, password, sessions, and invitations for others.
 
-use swarm_proto::auth::{ChangePassword, CreateInvitation, Invitation, Ticket, User};
+use swarm_model::TokenId;
+use swarm_proto::auth::{
+    ChangePassword, CreateInvitation, Invitation, OpenInvitation, OpenSession, Ticket, UpdateProfile, User,
+};
 
 use crate::{Client, ClientError};
 
@@ -23,6 +26,36 @@ impl Client {
     /// A ticket that opens one WebSocket, for clients that cannot set a header on it.
     pub async fn ticket(&self) -> Result<Ticket, ClientError> {
         self.json(self.post(&[&"auth", &"ticket"])).await
+    }
+
+    /// Changes one's name or address.
+    pub async fn update_profile(&self, change: &UpdateProfile) -> Result<User, ClientError> {
+        self.json(self.put(&[&"auth", &"me"]).json(change)).await
+    }
+
+    /// Where one is signed in.
+    pub async fn sessions(&self) -> Result<Vec<OpenSession>, ClientError> {
+        self.json(self.get(&[&"auth", &"sessions"])).await
+    }
+
+    /// Ends one of one's sessions.
+    pub async fn end_session(&self, session_id: TokenId) -> Result<(), ClientError> {
+        self.done(self.delete(&[&"auth", &"sessions", &session_id])).await
+    }
+
+    /// Ends every session of one's own but this one.
+    pub async fn end_other_sessions(&self) -> Result<(), ClientError> {
+        self.done(self.delete(&[&"auth", &"sessions"])).await
+    }
+
+    /// Every invitation, the newest first.
+    pub async fn invitations(&self) -> Result<Vec<OpenInvitation>, ClientError> {
+        self.json(self.get(&[&"auth", &"invitations"])).await
+    }
+
+    /// Ends an invitation.
+    pub async fn revoke_invitation(&self, invitation_id: TokenId) -> Result<(), ClientError> {
+        self.done(self.delete(&[&"auth", &"invitations", &invitation_id])).await
     }
 
     /// Invites somebody.

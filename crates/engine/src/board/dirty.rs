@@ -114,7 +114,7 @@ impl Board {
             self.usage.entry(user).or_default().add(rest, now, crate::fairness::USER_HALF_LIFE);
         }
         if let Some(tool) = tool {
-            self.fleet.give_back(lease.worker_id, number, &tool, held, now);
+            self.fleet.give_back(lease.worker_id, number, user, &tool, held, now);
         }
     }
 

@@ -4,6 +4,7 @@ mod allocation;
 mod leases;
 mod outcomes;
 mod random;
+mod shares;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use swarm_model::change::Changes;
 use swarm_model::log::{LogLine, LogStream};
 use swarm_model::task::{Outcome, Priority, Queue, RunRecord, TaskInput, TaskResult, TaskSpec};
 use swarm_model::tool::{ToolHealth, ToolInfo};
-use swarm_model::worker::{AttemptRef, Capabilities, LeaseTerms, Load, Pauses};
+use swarm_model::worker::{AttemptRef, Capabilities, LeaseTerms, Load, Pauses, ShareLimits, ToolGrant};
 use swarm_model::{FailureClass, TaskId, TaskNumber, TaskStatus, Timestamp, UserId, WorkerId};
 use uuid::Uuid;
 
@@ -38,14 +39,18 @@ fn tool(name: &str) -> ToolInfo {
     }
 }
 
-/// A machine of user 1 with the demo tool and one slot.
+fn grant(tool: &str, user_id: Option<UserId>, slots: Option<u32>) -> ToolGrant {
+    ToolGrant { tool: tool.parse().unwrap(), user_id, slots }
+}
+
+/// A machine of user 1 with the demo tool, which it grants to everyone to whom it is opened, and one slot.
 fn profile(n: u16) -> WorkerProfile {
     WorkerProfile {
         worker_id: worker(n),
         machine_name: format!("machine-{n}"),
         owner: user(1),
         shared: false,
-        operators: BTreeSet::new(),
+        operators: BTreeMap::new(),
         capabilities: Capabilities {
             slots: 1,
             tools: vec![tool("demo")],
@@ -55,7 +60,7 @@ fn profile(n: u16) -> WorkerProfile {
             cpus: 4,
             agent_version: String::new(),
             labels: BTreeMap::new(),
-            grants: Vec::new(),
+            grants: vec![grant("demo", None, None)],
         },
         pauses: Pauses::default(),
         draining: false,

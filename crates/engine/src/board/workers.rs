@@ -1,10 +1,10 @@
 //! Workers come, report, change and go.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use swarm_model::change::EventKind;
 use swarm_model::task::Lease;
-use swarm_model::worker::{AttemptRef, Capabilities, LeaseTerms, Load, Pauses};
+use swarm_model::worker::{AttemptRef, Capabilities, LeaseTerms, Load, Pauses, ShareLimits};
 use swarm_model::{TaskNumber, Timestamp, ToolName, WorkerId};
 
 use super::Board;
@@ -30,7 +30,7 @@ impl Board {
                 machine_name: String::new(),
                 owner: self.tasks[&number].head.user_id,
                 shared: false,
-                operators: BTreeSet::new(),
+                operators: BTreeMap::new(),
                 capabilities: Capabilities::default(),
                 pauses: Pauses::default(),
                 draining: false,
@@ -42,7 +42,8 @@ impl Board {
         }
         let tool = self.tasks[&number].class.tool.clone().or_else(|| ToolName::DEMO.parse().ok());
         if let Some(tool) = tool {
-            self.fleet.take(lease.worker_id, number, &tool, now);
+            let user = self.tasks[&number].head.user_id;
+            self.fleet.take(lease.worker_id, number, user, &tool, now);
             if let Some(entry) = self.tasks.get_mut(&number) {
                 entry.tool = Some(tool);
             }
@@ -218,17 +219,38 @@ impl Board {
         self.steer(worker, now, if draining { "draining" } else { "resumed" }, |profile| profile.draining = draining);
     }
 
-    /// Its name, its sharing or the people who may use it changed.
+    /// Its name, its sharing or the people who may use it changed. Tasks that waited for that are looked at anew.
     pub fn set_people(
         &mut self,
         worker: WorkerId,
+        machine_name: String,
         shared: bool,
-        operators: BTreeSet<swarm_model::UserId>,
+        operators: BTreeMap<swarm_model::UserId, ShareLimits>,
         now: Timestamp,
     ) {
         let Some(member) = self.fleet.member(worker) else { return };
-        let profile = WorkerProfile { shared, operators, ..member.profile.clone() };
+        let profile = WorkerProfile { machine_name, shared, operators, ..member.profile.clone() };
         self.rejoin(profile, now);
+        self.withdraw(worker, now);
+        self.forgive(worker, now);
+        self.event(EventKind::WorkerChanged, None, None, Some(worker), None, Some("shared anew".to_owned()), now);
+    }
+
+    /// Takes back what a worker runs for people with whom it is no longer shared. The machine hears with its next
+    /// heartbeat that those attempts are not its own any more, and ends them.
+    fn withdraw(&mut self, worker: WorkerId, now: Timestamp) {
+        let Some(member) = self.fleet.member(worker) else { return };
+        let is_unshared = |number: &TaskNumber| {
+            self.tasks.get(number).is_some_and(|entry| {
+                let (user, queue) = (entry.head.user_id, entry.head.spec.queue);
+                let may_use = entry.tool.as_ref().is_none_or(|tool| member.profile.may_use(user, tool));
+                !member.profile.admits(user, queue) || !may_use
+            })
+        };
+        let unshared: Vec<TaskNumber> = member.tasks.iter().filter(|number| is_unshared(number)).copied().collect();
+        for number in unshared {
+            self.lose(number, "the machine is no longer shared with this person", now);
+        }
     }
 
     /// The pauses of a worker that is there.

@@ -1,6 +1,6 @@
 //! Writing and reading the audit.
 
-use crate::audit::{AuditEntry, AuditRecord};
+use crate::audit::{AuditEntry, AuditFilter, AuditRecord};
 use crate::error::StoreError;
 use crate::sql::database::{Database, Transaction};
 use crate::sql::row::Row;
@@ -25,7 +25,7 @@ pub(super) async fn write(tx: &mut Transaction<'_>, entry: &AuditEntry) -> Resul
     Ok(())
 }
 
-pub(super) async fn list(db: &Database, before: Option<i64>, limit: usize) -> Result<Vec<AuditRecord>, StoreError> {
+pub(super) async fn list(db: &Database, filter: &AuditFilter) -> Result<Vec<AuditRecord>, StoreError> {
     let record = |row: &Row| {
         let fields = row.of("audit", "id");
         let entry = AuditEntry {
@@ -38,5 +38,13 @@ pub(super) async fn list(db: &Database, before: Option<i64>, limit: usize) -> Re
         };
         Ok(AuditRecord { id: fields.int("id")?, entry })
     };
-    db.read(&LIST, args![before.unwrap_or(i64::MAX), limit]).await?.iter().map(record).collect()
+    let or_any = |text: &Option<String>| text.clone().unwrap_or_default();
+    let values = args![
+        filter.before.unwrap_or(i64::MAX),
+        filter.limit,
+        or_any(&filter.actor),
+        or_any(&filter.action),
+        or_any(&filter.subject),
+    ];
+    db.read(&LIST, values).await?.iter().map(record).collect()
 }

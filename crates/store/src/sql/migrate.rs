@@ -14,14 +14,22 @@ pub(crate) struct Migration {
     pub(crate) script: Statement,
 }
 
+/// A step by its name and its file.
+macro_rules! migration {
+    ($name:literal, $file:literal) => {
+        Migration {
+            name: $name,
+            script: Statement {
+                sqlite: include_str!(concat!("../../migrations/sqlite/", $file, ".sql")),
+                postgres: include_str!(concat!("../../migrations/postgres/", $file, ".sql")),
+            },
+        }
+    };
+}
+
 /// Every step; the first one makes version 1.
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    name: "first",
-    script: Statement {
-        sqlite: include_str!("../../migrations/sqlite/0001_first.sql"),
-        postgres: include_str!("../../migrations/postgres/0001_first.sql"),
-    },
-}];
+pub(crate) const MIGRATIONS: &[Migration] =
+    &[migration!("first", "0001_first"), migration!("share limits", "0002_share_limits")];
 
 /// The version that this program knows.
 pub(crate) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;

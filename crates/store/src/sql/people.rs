@@ -217,7 +217,7 @@ fn apply(record: &mut UserRecord, change: &UserChange) {
     let UserChange { username, email, password_hash, role, is_active, keep: _ } = change.clone();
     record.username = username.unwrap_or_else(|| std::mem::take(&mut record.username));
     record.email = email.unwrap_or_else(|| record.email.take());
-    record.password_hash = password_hash.or_else(|| record.password_hash.take());
+    record.password_hash = password_hash.unwrap_or_else(|| record.password_hash.take());
     record.role = role.unwrap_or(record.role);
     record.is_active = is_active.unwrap_or(record.is_active);
 }

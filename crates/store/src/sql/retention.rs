@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use swarm_model::{TaskNumber, Timestamp};
 
-use crate::audit::AuditRecord;
+use crate::audit::{AuditFilter, AuditRecord};
 use crate::error::StoreError;
 use crate::housekeeping::{Housekeeping, Retention, Swept};
 use crate::sql::statement::{Statement, sql};
@@ -42,8 +42,8 @@ impl Housekeeping for SqlStore {
         Ok(swept)
     }
 
-    async fn audit_log(&self, before: Option<i64>, limit: usize) -> Result<Vec<AuditRecord>, StoreError> {
-        audit::list(&self.db, before, limit).await
+    async fn audit_log(&self, filter: &AuditFilter) -> Result<Vec<AuditRecord>, StoreError> {
+        audit::list(&self.db, filter).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -8,7 +8,7 @@ mod spec;
 use async_trait::async_trait;
 use swarm_model::change::{Changes, EventRecord, LiveTask};
 use swarm_model::invariants::AuditedTask;
-use swarm_model::{EventId, TaskNumber, TaskRef, UserId};
+use swarm_model::{EventId, TaskNumber, TaskRef, UserId, WorkerId};
 
 use crate::audit::AuditEntry;
 use crate::error::{Conflict, StoreError};
@@ -17,7 +17,8 @@ use crate::sql::database::{Database, Transaction};
 use crate::sql::statement::{Statement, sql};
 use crate::sql::value::{args, array};
 use crate::task::{
-    Counters, EventScope, LogPage, StoredAttempt, StoredTask, TaskCounts, TaskFilter, TaskStore, TaskSummary,
+    AttemptOnWorker, Counters, EventScope, LogPage, StoredAttempt, StoredTask, TaskCounts, TaskFilter, TaskStore,
+    TaskSummary,
 };
 
 const DELETE_ENDED: Statement = sql!("tasks/delete_ended");
@@ -57,6 +58,16 @@ impl TaskStore for SqlStore {
 
     async fn attempts(&self, number: TaskNumber) -> Result<Vec<StoredAttempt>, StoreError> {
         read::attempts(&self.db, number).await
+    }
+
+    async fn attempts_on(
+        &self,
+        worker: WorkerId,
+        from: TaskNumber,
+        before: TaskNumber,
+        limit: usize,
+    ) -> Result<Vec<AttemptOnWorker>, StoreError> {
+        read::attempts_on(&self.db, worker, from, before, limit).await
     }
 
     async fn log(&self, number: TaskNumber, after_seq: u64, limit: usize) -> Result<LogPage, StoreError> {

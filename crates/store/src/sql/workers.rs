@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use swarm_model::rights::WorkerRole;
+use swarm_model::worker::ShareLimits;
 use swarm_model::{UserId, WorkerId};
 
 use crate::audit::AuditEntry;
@@ -65,6 +66,7 @@ impl WorkerStore for SqlStore {
             user_id: registration.owner,
             worker_id: registration.worker_id,
             role: WorkerRole::Owner,
+            limits: ShareLimits::default(),
         };
         write_grant(&mut tx, &ownership, audit).await?;
         audit::write(&mut tx, audit).await?;
@@ -166,6 +168,7 @@ impl WorkerStore for SqlStore {
                 user_id: fields.parsed("user_id")?,
                 worker_id: fields.parsed("worker_id")?,
                 role: fields.name("role")?,
+                limits: fields.json("limits")?,
                 is_active: fields.flag("is_active")?,
                 added_at: fields.time("added_at")?,
             })
@@ -200,7 +203,8 @@ impl SqlStore {
 }
 
 async fn write_grant(tx: &mut Transaction<'_>, grant: &NewGrant, audit: &AuditEntry) -> Result<(), StoreError> {
-    let values = args![grant.grant_id, grant.user_id, grant.worker_id, grant.role.as_str(), true, audit.at];
+    let limits = json(&grant.limits)?;
+    let values = args![grant.grant_id, grant.user_id, grant.worker_id, grant.role.as_str(), true, audit.at, limits];
     tx.execute(&GRANT, values).await?;
     Ok(())
 }

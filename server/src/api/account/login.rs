@@ -27,7 +27,7 @@ pub(super) async fn login(
     let user = state.stores.people.user_by_name(&username).await?;
     // A name that nobody has takes as long as a wrong password, and is answered alike.
     let hash = user.as_ref().and_then(|user| user.password_hash.clone());
-    let is_right = state.auth.passwords().verify(password, hash).await?;
+    let is_right = state.auth.passwords().verify(password, hash, state.auth.limits().visitor(from)).await?;
     let Some(user) = user.filter(|_| is_right) else {
         count_sign_in("password", "wrong");
         return Err(ApiError::new(
@@ -39,6 +39,7 @@ pub(super) async fn login(
         count_sign_in("password", "deactivated");
         return Err(ApiError::new(ErrorCode::Forbidden, "This account is deactivated: ask an admin."));
     }
+    state.auth.limits().came_in(from);
     let name = session_name(kind, device);
     let audit = audit_of_stranger(&state, from, "signed_in", Some(user.user_id));
     let opened = state.open_session(user, kind, name, &audit).await?;

@@ -7,7 +7,7 @@ use swarm_proto::ErrorCode;
 use swarm_proto::auth::ChangePassword;
 use swarm_store::people::UserChange;
 
-use crate::auth::Identity;
+use crate::auth::{Identity, Visitor};
 use crate::error::ApiError;
 use crate::extract::{ClientAddress, Json};
 use crate::state::AppState;
@@ -27,11 +27,11 @@ pub(super) async fn change_password(
         state.auth.limits().password(&user.username, from)?;
         let current =
             change.current_password.ok_or_else(|| ApiError::invalid("current_password is missing: you have one."))?;
-        if !state.auth.passwords().verify(current, Some(hash)).await? {
+        if !state.auth.passwords().verify(current, Some(hash), Visitor::Known).await? {
             return Err(ApiError::new(ErrorCode::WrongPassword, "current_password is not your password."));
         }
     }
-    let password_hash = Some(state.auth.passwords().hash(change.new_password).await?);
+    let password_hash = Some(Some(state.auth.passwords().hash(change.new_password).await?));
     let change = UserChange { password_hash, keep: Some(session), ..UserChange::default() };
     let audit = identity.audit(&state, "password_changed", format!("user:{}", user.user_id));
     let revoked = state.stores.people.update_user(user.user_id, &change, &audit).await?;

@@ -55,7 +55,7 @@ pub(super) async fn register(
     Ok((StatusCode::CREATED, Json(shown(made))))
 }
 
-fn check_name(name: &str) -> Result<(), ApiError> {
+pub(super) fn check_name(name: &str) -> Result<(), ApiError> {
     let fits = (1..=MAX_NAME).contains(&name.chars().count());
     if fits && name.trim() == name && !name.chars().any(char::is_control) {
         return Ok(());
@@ -64,7 +64,7 @@ fn check_name(name: &str) -> Result<(), ApiError> {
 }
 
 /// Whether it could be an address. Whether it is one, only a mail to it can tell.
-fn check_email(email: &str) -> Result<(), ApiError> {
+pub(super) fn check_email(email: &str) -> Result<(), ApiError> {
     let parts =
         email.split_once('@').filter(|(name, host)| !name.is_empty() && host.contains('.') && !host.contains('@'));
     if parts.is_some() && email.len() <= MAX_EMAIL && !email.chars().any(|c| c.is_whitespace() || c.is_control()) {

@@ -24,6 +24,20 @@ pub(super) async fn list_sessions(
     Ok(Json(tokens.into_iter().filter_map(|token| to_wire(token, current)).collect()))
 }
 
+/// End every session of yours but this one.
+#[utoipa::path(delete, path = "/auth/sessions", tag = "account", responses((status = 204)))]
+pub(super) async fn end_other_sessions(
+    State(state): State<AppState>,
+    identity: Identity,
+) -> Result<StatusCode, ApiError> {
+    let (person, current) = identity.signed_in()?;
+    identity.require(Operation::ManageSelf, identity.relation_to_user(person.user_id))?;
+    let audit = identity.audit(&state, "other_sessions_ended", format!("user:{}", person.user_id));
+    let revoked = state.stores.tokens.revoke_sessions(person.user_id, Some(current), &audit).await?;
+    state.end_credentials(&revoked).await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// End one of your sessions.
 #[utoipa::path(delete, path = "/auth/sessions/{id}", tag = "account", params(("id" = TokenId, Path)), responses((status = 204)))]
 pub(super) async fn end_session(

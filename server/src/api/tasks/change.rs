@@ -24,7 +24,7 @@ pub(super) async fn update_task(
     Path(id): Path<String>,
     Json(change): Json<UpdateTask>,
 ) -> Result<Json<Task>, ApiError> {
-    let task = load(&state, &identity, Operation::ReadTask, &id).await?;
+    let task = load(&state, &identity, Operation::EditTask, &id).await?;
     if change.description.as_ref().is_some_and(|text| text.trim().is_empty()) {
         return Err(ApiError::invalid("description is empty: it is the prompt".to_owned()));
     }
@@ -41,7 +41,7 @@ pub(super) async fn cancel_task(
     identity: Identity,
     Path(id): Path<String>,
 ) -> Result<Json<Task>, ApiError> {
-    let task = load(&state, &identity, Operation::ChangeTask, &id).await?;
+    let task = load(&state, &identity, Operation::EndTask, &id).await?;
     match state.dispatcher.cancel(task.head.number).await {
         Ok(_) => {}
         Err(DispatchError::Command(CommandError::NotLive)) => {
@@ -69,7 +69,7 @@ pub(super) async fn delete_task(
     identity: Identity,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    let task = load(&state, &identity, Operation::ChangeTask, &id).await?;
+    let task = load(&state, &identity, Operation::EndTask, &id).await?;
     if !task.row.status.is_terminal() {
         let detail = format!("task {} is {}; cancel it first", task.head.number, task.row.status);
         return Err(ApiError::new(ErrorCode::Conflict, detail));

@@ -10,7 +10,7 @@ use swarm_proto::ErrorCode;
 use swarm_proto::tasks::{CreateTask, CreateTasks, CreatedTask, CreatedTasks, Task};
 
 use super::load;
-use crate::api::workers::relation_to;
+use crate::api::workers::{check_share, relation_to};
 use crate::auth::Identity;
 use crate::error::ApiError;
 use crate::extract::{Json, Path};
@@ -73,8 +73,8 @@ pub(super) async fn retry_task(
     identity: Identity,
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<Task>), ApiError> {
-    // Whoever tries it again reads it, so an admin's right to change is not enough.
-    let old = load(&state, &identity, Operation::ReadTask, &id).await?;
+    // Whoever tries it again reads it, so an admin's right to end it is not enough.
+    let old = load(&state, &identity, Operation::EditTask, &id).await?;
     if !old.row.status.is_terminal() {
         let detail =
             format!("task {} is {}; only a task that has ended can be tried again", old.head.number, old.row.status);
@@ -91,7 +91,7 @@ pub(super) async fn retry_task(
         idempotency_key: None,
         traceparent: old.head.traceparent,
     };
-    check_target(&state, &identity, new.spec.queue).await?;
+    check_target(&state, &identity, new.user_id, &new.spec).await?;
     let submitted = state
         .dispatcher
         .submit(vec![new])
@@ -122,7 +122,7 @@ async fn prepare(
         return Err(ApiError::invalid(format!("idempotency_key holds 1 to {MAX_KEY} characters")));
     }
     let spec = spec_of(wish)?;
-    check_target(state, identity, spec.queue).await?;
+    check_target(state, identity, user_id, &spec).await?;
     let task_id = state.new_id(TaskId::new);
     Ok(NewTask {
         task_id,
@@ -137,10 +137,11 @@ async fn prepare(
     })
 }
 
-/// Whether the asker may send tasks to that one machine.
-async fn check_target(state: &AppState, identity: &Identity, queue: Queue) -> Result<(), ApiError> {
-    let Queue::Worker { worker_id } = queue else { return Ok(()) };
-    identity.require(Operation::TargetWorker, relation_to(state, identity, worker_id).await?)
+/// Whether the asker may send this task to the one machine that it names.
+async fn check_target(state: &AppState, identity: &Identity, user: UserId, spec: &TaskSpec) -> Result<(), ApiError> {
+    let Queue::Worker { worker_id } = spec.queue else { return Ok(()) };
+    identity.require(Operation::TargetWorker, relation_to(state, identity, worker_id).await?)?;
+    check_share(state.dispatcher.live().get(worker_id).as_deref(), user, spec)
 }
 
 /// What was wished for, checked and completed.

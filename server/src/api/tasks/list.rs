@@ -26,6 +26,7 @@ pub(super) async fn list_tasks(
     Query(query): Query<ListTasks>,
 ) -> Result<Json<Page<Task>>, ApiError> {
     let person = identity.person()?;
+    identity.require(Operation::ReadTask, identity.relation_to_user(person.user_id))?;
     let limit = query.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE) as usize;
     let mut filter = filter(query)?;
     filter.user = Some(person.user_id);

@@ -40,6 +40,8 @@ pub(super) async fn upload_artifact(
     let held = state.dispatcher.holds(id, AttemptRef { task_id, attempt }).await?;
     let number = held
         .ok_or_else(|| ApiError::new(ErrorCode::StaleLease, "this worker does not hold the lease of that attempt"))?;
+    let stored = state.stores.artifacts.artifacts(number).await?;
+    state.quotas.one_more_file(&stored, attempt, &name)?;
     let mut content = StreamReader::new(body.into_data_stream().map_err(std::io::Error::other));
     let blob = state.stores.blobs.put(&mut content, state.config.limits.artifact_bytes, None).await?;
     let artifact = Artifact { name, size: blob.size, hash: blob.hash };

@@ -26,13 +26,8 @@ pub(super) async fn register_worker(
     Json(wish): Json<RegisterWorker>,
 ) -> Result<(StatusCode, Json<RegisteredWorker>), ApiError> {
     let key = identity.worker_key()?;
-    let fits =
-        |text: &str| !text.trim().is_empty() && text.chars().count() <= MAX_NAME && !text.chars().any(char::is_control);
-    if !fits(&wish.machine_id) || !fits(&wish.machine_name) {
-        return Err(ApiError::invalid(format!(
-            "machine_id and machine_name hold 1 to {MAX_NAME} printable characters"
-        )));
-    }
+    check_name(&wish.machine_id)?;
+    check_name(&wish.machine_name)?;
     let known = state.stores.workers.worker_of_machine(key.user_id, &wish.machine_id).await?;
     let worker_id = known.unwrap_or_else(|| state.new_id(WorkerId::new));
     let Issued { secret, hash } = issue(Purpose::Worker);
@@ -60,7 +55,16 @@ pub(super) async fn register_worker(
     };
     let audit = identity.audit(&state, "worker_registered", format!("worker:{worker_id}"));
     let revoked = state.stores.workers.register(&registration, &audit).await?;
-    // An older credential of the same machine ends here, and so does its socket.
+    // An older credential of the same machine ends here, and so does its socket; its owner has a role on it now.
     state.end_credentials(&revoked).await;
     Ok((StatusCode::CREATED, Json(RegisteredWorker { worker_id, credential: secret })))
+}
+
+/// Whether people can read a machine's name or id.
+pub(super) fn check_name(text: &str) -> Result<(), ApiError> {
+    let fits = !text.trim().is_empty() && text.chars().count() <= MAX_NAME && !text.chars().any(char::is_control);
+    if fits {
+        return Ok(());
+    }
+    Err(ApiError::invalid(format!("machine_id and machine_name hold 1 to {MAX_NAME} printable characters")))
 }

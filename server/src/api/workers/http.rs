@@ -1,17 +1,18 @@
 //! A worker that lives by HTTP alone: heartbeat, pull, report. The same board, the same commit, no socket.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, header};
 use swarm_engine::WorkerProfile;
 use swarm_model::rights::{Operation, Relation, WorkerRole};
-use swarm_model::worker::{Capabilities, LeaseTerms, Pauses};
-use swarm_model::{SessionId, WorkerId};
+use swarm_model::worker::{Capabilities, LeaseTerms, Pauses, ShareLimits};
+use swarm_model::{SessionId, UserId, WorkerId};
+use swarm_proto::ErrorCode;
 use swarm_proto::worker::{Report, ReportReply};
 use swarm_proto::workers::{Heartbeat, HeartbeatReply, PullTask, PulledTask};
-use swarm_store::worker::{Seen, WorkerRecord};
+use swarm_store::worker::{Grant, Seen, WorkerRecord};
 
 use super::load;
 use crate::auth::Identity;
@@ -31,12 +32,7 @@ pub(crate) async fn profile_of(
     push: bool,
 ) -> Result<WorkerProfile, ApiError> {
     let grants = state.stores.workers.grants(record.worker_id).await?;
-    let may_send = |role: WorkerRole| matches!(role, WorkerRole::Operator | WorkerRole::Owner);
-    let operators: BTreeSet<_> = grants
-        .into_iter()
-        .filter(|grant| grant.is_active && may_send(grant.role) && grant.user_id != record.owner)
-        .map(|grant| grant.user_id)
-        .collect();
+    let operators = operators(grants, record.owner);
     Ok(WorkerProfile {
         worker_id: record.worker_id,
         machine_name: record.machine_name,
@@ -49,6 +45,13 @@ pub(crate) async fn profile_of(
         push,
         terms: if push { LeaseTerms::SOCKET } else { LeaseTerms::HTTP },
     })
+}
+
+/// The people beside its owner who may send tasks to a worker.
+pub(super) fn operators(grants: Vec<Grant>, owner: UserId) -> BTreeMap<UserId, ShareLimits> {
+    let may_send = |role: WorkerRole| matches!(role, WorkerRole::Operator | WorkerRole::Owner);
+    let counts = |grant: &Grant| grant.is_active && may_send(grant.role) && grant.user_id != owner;
+    grants.into_iter().filter(counts).map(|grant| (grant.user_id, grant.limits)).collect()
 }
 
 /// Say that the worker lives and what it works on. The first one joins; each prolongs the leases.
@@ -127,5 +130,10 @@ pub(super) async fn report(
     let relation = if identity.worker() == Some(id) { Relation::Own } else { Relation::None };
     identity.require(Operation::ActAsWorker, relation)?;
     super::artifacts::check_report(&report)?;
+    if let Some(pause) = state.quotas.log_pause(id, &report) {
+        let detail =
+            "This worker sends log lines faster than this coordinator takes them (limits.log_bytes_per_second).";
+        return Err(ApiError::new(ErrorCode::TooManyRequests, detail).retry_after(pause));
+    }
     Ok(Json(state.dispatcher.report(id, report).await?))
 }

@@ -13,6 +13,7 @@ use swarm_proto::workers::{InviteWorker, WorkerInvitation};
 use swarm_proto::{ErrorCode, Fingerprint, JoinLink};
 use swarm_store::token::{KeyKind, NewKey};
 
+use crate::api::keys;
 use crate::auth::Identity;
 use crate::auth::secret::{self, Purpose};
 use crate::config::ServerConfig;
@@ -39,6 +40,7 @@ pub(super) async fn invite_worker(
     if !(1..=MAX_NAME).contains(&name.chars().count()) || name.chars().any(char::is_control) {
         return Err(ApiError::invalid(format!("name holds 1 to {MAX_NAME} printable characters")));
     }
+    keys::check_room(&state, person.user_id).await?;
     let reach = Reach::of(&state.config, state.fingerprint())?;
     let issued = secret::issue(Purpose::WorkerKey);
     let link = JoinLink::new(reach.addresses.clone(), reach.fingerprint, issued.secret.clone())

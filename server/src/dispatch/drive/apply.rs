@@ -26,6 +26,14 @@ impl Drive {
                 let outcome = self.board.cancel(number, now);
                 self.answer(reply, outcome.map_err(DispatchError::from));
             }
+            Command::CancelAllOf { user, reply } => {
+                let n_cancelled = self.board.cancel_all_of(user, now);
+                self.answer(reply, Ok(n_cancelled));
+            }
+            Command::People { worker, machine_name, shared, operators, reply } => {
+                self.board.set_people(worker, machine_name, shared, operators, now);
+                self.answer(reply, Ok(()));
+            }
             Command::Placement { number, visible, reply } => {
                 let report = self.board.placement(number, |worker| visible.contains(&worker), now);
                 self.answer(reply, Ok(report));

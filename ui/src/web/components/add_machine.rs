@@ -66,6 +66,7 @@ pub(crate) fn JoinLine() -> impl IntoView {
                 name: text::ADD_KEY_NAME.to_owned(),
                 uses: Some(1),
                 hours: Some(HOURS),
+                scopes: None,
             };
             match live.client().create_key(&wish).await {
                 Ok(made) => {

@@ -75,7 +75,7 @@ fn people_take_turns_on_a_shared_machine_whatever_their_priority() {
 #[test]
 fn the_owner_weighs_double_on_their_own_machine() {
     let mut shared = profile(1);
-    shared.operators = BTreeSet::from([user(2)]);
+    shared.operators = BTreeMap::from([(user(2), ShareLimits::default())]);
     let mut world = World::new();
     for _ in 0..6 {
         world.submit_for(user(1), spec());

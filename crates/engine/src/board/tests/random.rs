@@ -114,7 +114,7 @@ fn random_profile(n: u16) -> WorkerProfile {
     let mut profile = profile(n);
     profile.capabilities.slots = u32::from(n);
     profile.shared = n == 2;
-    profile.operators = if n == 3 { BTreeSet::from([user(2)]) } else { BTreeSet::new() };
+    profile.operators = if n == 3 { BTreeMap::from([(user(2), ShareLimits::default())]) } else { BTreeMap::new() };
     profile
 }
 

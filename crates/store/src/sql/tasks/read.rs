@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use swarm_model::change::{AttemptStatus, EventRecord, LiveTask, TaskHead, TaskRow};
 use swarm_model::invariants::AuditedTask;
-use swarm_model::{EventId, TaskNumber, TaskRef, UserId};
+use swarm_model::{EventId, TaskNumber, TaskRef, UserId, WorkerId};
 
 use crate::error::StoreError;
 use crate::sql::database::{Database, Transaction};
@@ -13,7 +13,9 @@ use crate::sql::rows::{Rows, cells};
 use crate::sql::statement::{Statement, sql};
 use crate::sql::tasks::spec::read_spec;
 use crate::sql::value::{Value, args, array};
-use crate::task::{Counters, EventScope, StoredAttempt, StoredTask, TaskCounts, TaskFilter, TaskSummary};
+use crate::task::{
+    AttemptOnWorker, Counters, EventScope, StoredAttempt, StoredTask, TaskCounts, TaskFilter, TaskSummary,
+};
 
 const LIVE: Statement = sql!("tasks/live");
 const COUNTERS: Statement = sql!("tasks/counters");
@@ -23,6 +25,7 @@ const BY_KEY: Statement = sql!("tasks/by_key");
 const LIST: Statement = sql!("tasks/list");
 const LIST_OF_USER: Statement = sql!("tasks/list_of_user");
 const ATTEMPTS: Statement = sql!("tasks/attempts");
+const ATTEMPTS_ON: Statement = sql!("tasks/attempts_on");
 const EVENTS_ALL: Statement = sql!("tasks/events_all");
 const EVENTS_SCOPED: Statement = sql!("tasks/events_scoped");
 const OLDEST_EVENT: Statement = sql!("tasks/oldest_event");
@@ -137,6 +140,33 @@ pub(super) async fn attempts(db: &Database, number: TaskNumber) -> Result<Vec<St
         })
     };
     db.read(&ATTEMPTS, args![number]).await?.iter().map(attempt).collect()
+}
+
+pub(super) async fn attempts_on(
+    db: &Database,
+    worker: WorkerId,
+    from: TaskNumber,
+    before: TaskNumber,
+    limit: usize,
+) -> Result<Vec<AttemptOnWorker>, StoreError> {
+    let attempt = |row: &Row| {
+        let fields = row.of("attempts", "number");
+        Ok(AttemptOnWorker {
+            task_id: fields.parsed("task_id")?,
+            number: TaskNumber(fields.int("number")?),
+            attempt: fields.count("attempt")?,
+            user_id: fields.parsed("user_id")?,
+            tool: fields.parsed("tool")?,
+            model: fields.opt_text("model")?,
+            status: fields.name("status")?,
+            assigned_at: fields.time("assigned_at")?,
+            started_at: fields.opt_time("started_at")?,
+            ended_at: fields.opt_time("ended_at")?,
+            failure_class: fields.opt_name("failure_class")?,
+            record: fields.opt_json("record")?,
+        })
+    };
+    db.read(&ATTEMPTS_ON, args![worker, before, from, limit]).await?.iter().map(attempt).collect()
 }
 
 pub(super) async fn events_after(

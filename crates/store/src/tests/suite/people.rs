@@ -3,6 +3,7 @@ use swarm_model::{KeyId, Timestamp, TokenId, UserId};
 
 use super::HasStores;
 use crate::Stores;
+use crate::audit::AuditFilter;
 use crate::error::{Conflict, StoreError};
 use crate::people::{NewInvitation, NewUser, UserChange};
 use crate::tests::story::{START, entry, user, uuid};
@@ -60,6 +61,10 @@ pub(crate) fn key(n: u128, kind: KeyKind, user_id: UserId) -> NewKey {
     }
 }
 
+pub(crate) fn newest(limit: usize) -> AuditFilter {
+    AuditFilter { limit, ..AuditFilter::default() }
+}
+
 pub(crate) fn later(seconds: u64) -> Timestamp {
     START + std::time::Duration::from_secs(seconds)
 }
@@ -88,7 +93,7 @@ pub(crate) async fn the_first_user_is_made_once(backend: &impl HasStores) {
     people.note_login(only.user_id, later(5)).await.unwrap();
     assert_eq!(people.user(only.user_id).await.unwrap().unwrap().last_login, Some(later(5)));
     assert_eq!(
-        backend.stores().housekeeping.audit_log(None, 10).await.unwrap().len(),
+        backend.stores().housekeeping.audit_log(&newest(10)).await.unwrap().len(),
         1,
         "what was refused is not in the audit"
     );
@@ -200,7 +205,8 @@ pub(crate) async fn a_new_password_ends_the_other_sessions(backend: &impl HasSto
         stores.tokens.create_token(&token(n, TokenKind::Session, user(2)), &entry("signed_in")).await.unwrap();
     }
     let password = "$argon2id$new".to_owned();
-    let change = UserChange { password_hash: Some(password.clone()), keep: Some(token_id(2)), ..UserChange::default() };
+    let change =
+        UserChange { password_hash: Some(Some(password.clone())), keep: Some(token_id(2)), ..UserChange::default() };
     let ended = stores.people.update_user(user(2), &change, &entry("password_changed")).await.unwrap();
     assert_eq!(ended.tokens.len(), 2);
     let left: Vec<TokenId> =
@@ -208,6 +214,10 @@ pub(crate) async fn a_new_password_ends_the_other_sessions(backend: &impl HasSto
     assert_eq!(left, [token_id(2)]);
     let record = stores.people.user(user(2)).await.unwrap().unwrap();
     assert_eq!(record.password_hash, Some(password));
+    let none = UserChange { password_hash: Some(None), ..UserChange::default() };
+    let ended = stores.people.update_user(user(2), &none, &entry("password_reset")).await.unwrap();
+    assert_eq!(ended.tokens.len(), 1, "a password that was taken away ends every session");
+    assert_eq!(stores.people.user(user(2)).await.unwrap().unwrap().password_hash, None);
     assert!(!format!("{record:?} {change:?}").contains("argon2id"), "no hash in what logs show");
 }
 
@@ -241,10 +251,19 @@ pub(crate) async fn settings_are_kept_and_audited(backend: &impl HasStores) {
     people.set_setting("greeting", None, &entry("setting_forgotten")).await.unwrap();
     assert_eq!(people.settings().await.unwrap().len(), 1);
 
-    let log = stores.housekeeping.audit_log(None, 3).await.unwrap();
+    let log = stores.housekeeping.audit_log(&newest(3)).await.unwrap();
     let actions: Vec<&str> = log.iter().map(|record| record.entry.action.as_str()).collect();
     assert_eq!(actions, ["setting_forgotten", "setting_changed", "setting_changed"]);
     assert_eq!(log[0].entry, entry("setting_forgotten"));
-    let rest = stores.housekeeping.audit_log(Some(log[2].id), 3).await.unwrap();
+    let rest = stores.housekeeping.audit_log(&AuditFilter { before: Some(log[2].id), ..newest(3) }).await.unwrap();
     assert_eq!(rest.iter().map(|record| record.entry.action.as_str()).collect::<Vec<_>>(), ["swarm_paused"]);
+
+    let named = |action: &str| AuditFilter { action: Some(action.to_owned()), ..newest(10) };
+    assert_eq!(stores.housekeeping.audit_log(&named("setting_changed")).await.unwrap().len(), 2);
+    let of = entry("setting_forgotten");
+    let exact =
+        AuditFilter { actor: Some(of.actor.clone()), subject: Some(of.subject.clone()), ..named("setting_forgotten") };
+    assert_eq!(stores.housekeeping.audit_log(&exact).await.unwrap().len(), 1);
+    let stranger = AuditFilter { actor: Some("user:nobody".to_owned()), ..newest(10) };
+    assert_eq!(stores.housekeeping.audit_log(&stranger).await.unwrap(), []);
 }

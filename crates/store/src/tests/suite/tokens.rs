@@ -3,7 +3,7 @@ use std::time::Duration;
 use swarm_model::Timestamp;
 
 use super::HasStores;
-use super::people::{conflict, key, key_id, later, token, token_id, two_people};
+use super::people::{conflict, key, key_id, later, newest, token, token_id, two_people};
 use super::workers::registration;
 use crate::error::{Conflict, StoreError};
 use crate::tests::story::{START, entry, user, worker};
@@ -94,7 +94,7 @@ pub(crate) async fn reuse_after_grace_ends_the_family(backend: &impl HasStores) 
     assert_eq!(ended.tokens[0].token_id, token_id(1));
     assert_eq!(tokens.rotate(&rotate("second", "third", later(33)), &reuse).await.unwrap(), Rotation::Unknown);
     assert_eq!(tokens.rotate(&rotate("token 1", "second", later(33)), &reuse).await.unwrap(), Rotation::Unknown);
-    let audited = stores.housekeeping.audit_log(None, 1).await.unwrap();
+    let audited = stores.housekeeping.audit_log(&newest(1)).await.unwrap();
     assert_eq!(audited[0].entry.action, "refresh_token_reused");
 }
 
@@ -198,5 +198,5 @@ pub(crate) async fn revoking_what_is_unknown_says_so(backend: &impl HasStores) {
     let unknown = stores.tokens.revoke_key(key_id(1), &entry("x")).await;
     assert!(matches!(unknown, Err(StoreError::NotFound { entity: "key" })), "{unknown:?}");
     assert_eq!(stores.tokens.key(key_id(1)).await.unwrap(), None);
-    assert_eq!(stores.housekeeping.audit_log(None, 10).await.unwrap(), []);
+    assert_eq!(stores.housekeeping.audit_log(&newest(10)).await.unwrap(), []);
 }

@@ -1,5 +1,5 @@
 use swarm_model::rights::WorkerRole;
-use swarm_model::worker::{Capabilities, Load};
+use swarm_model::worker::{Capabilities, Load, ShareLimits};
 use swarm_model::{GrantId, KeyId, UserId};
 
 use super::HasStores;
@@ -165,6 +165,7 @@ pub(crate) async fn people_see_their_workers_and_shared_ones(backend: &impl HasS
         user_id: user(2),
         worker_id: worker(2),
         role: WorkerRole::Viewer,
+        limits: ShareLimits::default(),
     };
     workers.grant(&grant, &entry("role_given")).await.unwrap();
     assert_eq!(seen(2, false).await, [(worker(1), None), (worker(2), Some(WorkerRole::Viewer)), (worker(3), owned)]);
@@ -216,6 +217,7 @@ pub(crate) async fn a_removed_worker_stays_in_history(backend: &impl HasStores) 
         user_id: user(2),
         worker_id: worker(1),
         role: WorkerRole::Viewer,
+        limits: ShareLimits::default(),
     };
     assert!(workers.grant(&grant, &entry("x")).await.is_err());
 }
@@ -225,8 +227,17 @@ pub(crate) async fn roles_are_given_and_ended(backend: &impl HasStores) {
     two_people(stores).await;
     let workers = &stores.workers;
     workers.register(&registration(1, user(1), None), &entry("worker_joined")).await.unwrap();
-    let grant =
-        |n, role| NewGrant { grant_id: GrantId::from_uuid(uuid(8, n)), user_id: user(2), worker_id: worker(1), role };
+    let limits = |role| match role {
+        WorkerRole::Operator => ShareLimits { tools: Some(["demo".parse().unwrap()].into()), slots: Some(1) },
+        WorkerRole::Viewer | WorkerRole::Owner => ShareLimits::default(),
+    };
+    let grant = |n, role| NewGrant {
+        grant_id: GrantId::from_uuid(uuid(8, n)),
+        user_id: user(2),
+        worker_id: worker(1),
+        role,
+        limits: limits(role),
+    };
     workers.grant(&grant(50, WorkerRole::Viewer), &entry("role_given")).await.unwrap();
     workers.grant(&grant(51, WorkerRole::Operator), &entry("role_given")).await.unwrap();
     assert_eq!(workers.role_of(user(2), worker(1)).await.unwrap(), Some(WorkerRole::Operator));
@@ -236,6 +247,8 @@ pub(crate) async fn roles_are_given_and_ended(backend: &impl HasStores) {
         [(user(1), true), (user(2), true)]
     );
     assert_eq!(grants[1].grant_id, GrantId::from_uuid(uuid(8, 50)), "one row for a user and a worker");
+    assert_eq!(grants[1].limits, limits(WorkerRole::Operator));
+    assert_eq!(grants[0].limits, ShareLimits::default());
     workers.revoke_grant(user(2), worker(1), &entry("role_ended")).await.unwrap();
     assert_eq!(workers.role_of(user(2), worker(1)).await.unwrap(), None);
     assert!(workers.revoke_grant(user(2), worker(1), &entry("x")).await.is_err());
