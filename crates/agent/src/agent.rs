@@ -4,7 +4,9 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
 
+use swarm_client::Fingerprint;
 use swarm_model::time::SystemClock;
+use swarm_model::tool::ToolInfo;
 use swarm_model::worker::Pauses;
 use swarm_model::{BootId, Clock as _};
 use swarm_tools::Registry;
@@ -87,6 +89,17 @@ impl Agent {
     /// Sees and steers the agent while it lives.
     pub fn handle(&self) -> AgentHandle {
         self.handle.clone()
+    }
+
+    /// Which coordinator this machine joined, and the certificate that it pinned there.
+    pub fn joined(&self) -> Option<(&str, Option<Fingerprint>)> {
+        self.found.identity.joined.as_ref().map(|joined| (joined.coordinator.as_str(), joined.fingerprint))
+    }
+
+    /// The tools that are found here, as the settings allow them.
+    pub async fn tools(&self) -> Vec<ToolInfo> {
+        let settings = &self.found.settings;
+        as_allowed(settings, self.registry.detect_all(&settings.of_tools()).await)
     }
 
     /// Joins where it must, and works until `shutdown`.

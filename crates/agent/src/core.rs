@@ -34,6 +34,7 @@ use crate::aside;
 use crate::attempt::{Attempt, Then};
 use crate::control::{Control, LinkStatus, used_today};
 use crate::host::Host;
+use crate::identity::Identity;
 use crate::journal::{Recovered, clean_up, make_room};
 use crate::ledger::{DayUse, Used};
 use crate::link::{self, LinkEvent};
@@ -434,6 +435,13 @@ impl Core {
                 tracing::warn!(reason, "not connected to the coordinator; runs go on");
                 self.link = Link::Down;
                 self.set_link_status(LinkStatus::Waiting { reason });
+            }
+            LinkEvent::Moved(address) => {
+                // Unkept, it is found again in the same way.
+                if let Err(error) = Identity::keep_address(self.host.data_dir(), &address.to_string()) {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "the new address cannot be kept");
+                }
+                self.control.status.send_modify(|status| status.coordinator = Some(address.to_string()));
             }
             LinkEvent::Refused(error) => {
                 self.link = Link::Down;

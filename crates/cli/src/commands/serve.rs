@@ -8,7 +8,7 @@ use swarm_store::DatabaseUrl;
 use crate::config::{Flags, load_sound};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::hosting::Hosted;
+use crate::hosting::{Hosted, Lan};
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
@@ -19,7 +19,7 @@ pub(crate) struct ServeArgs {
     database: Option<DatabaseUrl>,
 }
 
-/// What `serve` tells when it is ready. The last two are there while nobody owns the instance.
+/// What `serve` tells when it is ready. Link and token are there while nobody owns the instance.
 #[derive(Serialize)]
 struct Ready {
     url: String,
@@ -27,6 +27,8 @@ struct Ready {
     setup_link: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     setup_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lan: Option<Lan>,
 }
 
 pub(crate) async fn run(args: ServeArgs, context: &Context) -> Result<(), Failure> {
@@ -34,7 +36,7 @@ pub(crate) async fn run(args: ServeArgs, context: &Context) -> Result<(), Failur
     let mut hosted = Hosted::start(config).await?;
     let setup_token = hosted.state.draw_setup_token().await.map_err(Failure::fault)?;
     let setup_link = setup_token.as_deref().map(|token| hosted.state.registration_link(token));
-    let ready = Ready { url: hosted.address.to_string(), setup_link, setup_token };
+    let ready = Ready { url: hosted.address.to_string(), setup_link, setup_token, lan: hosted.lan() };
     if context.output.is_json() {
         context.output.json_line(&ready)?;
     } else {
@@ -45,10 +47,14 @@ pub(crate) async fn run(args: ServeArgs, context: &Context) -> Result<(), Failur
     hosted.stop().await
 }
 
-fn words(Ready { url, setup_link, setup_token }: &Ready) -> String {
-    let (Some(link), Some(token)) = (setup_link, setup_token) else { return format!("ready {url}") };
+fn words(Ready { url, setup_link, setup_token, lan }: &Ready) -> String {
+    let mut words = format!("ready {url}");
+    if let Some(lan) = lan {
+        words = format!("{words}\n{}", lan.words_for_people());
+    }
+    let (Some(link), Some(token)) = (setup_link, setup_token) else { return words };
     format!(
-        "ready {url}\n\
+        "{words}\n\
          nobody owns this instance yet; whoever opens this link makes the first account, once:\n  \
          {link}\n\
          the same on a command line:\n  \

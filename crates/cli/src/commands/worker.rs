@@ -1,5 +1,7 @@
 //! `garageswarm worker`: a worker on this machine, and the workers of the swarm.
 
+pub(crate) mod invite;
+mod join;
 pub(crate) mod local;
 mod local_words;
 mod person;
@@ -20,6 +22,8 @@ use crate::readable::plain;
 pub(crate) enum WorkerCommand {
     /// Run a worker on this machine until Ctrl-C. Later starts need no key.
     Run(run::RunArgs),
+    /// Make a link with which one machine joins. It works once, and for ten minutes.
+    Invite(invite::InviteArgs),
     #[command(flatten)]
     Local(local::LocalCommand),
     #[command(flatten)]

@@ -8,7 +8,10 @@ mod backups;
 mod hardships;
 mod home;
 mod keychains;
+mod lan;
 mod machine;
+#[cfg(target_os = "linux")]
+mod namespaces;
 mod panel;
 mod refusals;
 mod restarts;
