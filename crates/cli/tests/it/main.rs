@@ -5,6 +5,7 @@
 
 mod account;
 mod backups;
+mod canary;
 mod hardships;
 mod home;
 mod keychains;
