@@ -206,7 +206,9 @@ fn no_secret_is_found_where_it_must_not_be() {
     home.ok(&["task", "submit", "--tool", "command", "--worker", "cellar", "--", "sleep", "600"]);
     let runs = Path::new(&by_key).join("runs");
     let below = eventually(|| processes_below(&runs), |found| !found.is_empty());
-    below.iter().for_each(|process| canaries.assert_absent("a process of a run", process));
+    for process in &below {
+        canaries.assert_absent("a process of a run", process);
+    }
 
     let twice = said(home.command(&[
         "worker",
