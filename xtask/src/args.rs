@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::tiers::Tier;
+use crate::{proof::fuzz, tiers::Tier};
 
 pub(crate) const HELP: &str = "\
 cargo xtask COMMAND
@@ -15,8 +15,12 @@ cargo xtask COMMAND
                     quick   everything that needs nothing beside this repository
                     real    the rest: PostgreSQL, a browser, AI command-line tools; says what it left out
                   CI=true installs what a tier needs, and leaves nothing out
-                  --long  more rounds of what is random
+                  --long  more rounds of what is random, and planted faults
   ci [--long]     test, then build
+  fuzz [--seconds N]
+                  the wire formats under libFuzzer, 60 s unless said otherwise
+  schemathesis    the REST interface under schemathesis, by its OpenAPI document
+  faults [NAME]   plants faults in a copy of the sources and sees that a test notices each
   tidy            the layering rules alone
   bench [ARGS]    builds, then measures
 
@@ -32,6 +36,9 @@ pub(crate) enum Task {
     Test { tiers: Vec<Tier>, long: bool },
     Ci { long: bool },
     Tidy,
+    Fuzz { seconds: u64 },
+    Schemathesis,
+    Faults { name: Option<String> },
     Bench(Vec<String>),
 }
 
@@ -44,6 +51,17 @@ pub(crate) fn parse(args: &[String]) -> Result<Task> {
         "bench" => Ok(Task::Bench(passed_on(rest))),
         "build" => nothing_more(rest, Task::Build),
         "tidy" => nothing_more(rest, Task::Tidy),
+        "fuzz" => match rest {
+            [] => Ok(Task::Fuzz { seconds: fuzz::SECONDS }),
+            [flag, seconds] if flag == "--seconds" => Ok(Task::Fuzz { seconds: seconds.parse()? }),
+            [other, ..] => bail!("`{other}` is not understood here: it is `fuzz --seconds N`"),
+        },
+        "schemathesis" => nothing_more(rest, Task::Schemathesis),
+        "faults" => match rest {
+            [] => Ok(Task::Faults { name: None }),
+            [name] => Ok(Task::Faults { name: Some(name.clone()) }),
+            [_, extra, ..] => bail!("`{extra}` is not understood here: one fault, or all of them"),
+        },
         "ci" => {
             let (tiers, long) = tiers(rest)?;
             if tiers.is_empty() { Ok(Task::Ci { long }) } else { bail!("`ci` runs every tier; `test` takes one") }
@@ -109,8 +127,17 @@ mod tests {
     }
 
     #[test]
+    fn fuzzing_takes_a_minute_unless_said_otherwise() {
+        assert_eq!(parsed("fuzz").unwrap(), Task::Fuzz { seconds: 60 });
+        assert_eq!(parsed("fuzz --seconds 8").unwrap(), Task::Fuzz { seconds: 8 });
+        assert_eq!(parsed("faults scopes").unwrap(), Task::Faults { name: Some("scopes".to_owned()) });
+    }
+
+    #[test]
     fn what_is_not_known_is_refused() {
-        for line in ["deploy", "test fast", "build now", "tidy --long", "ci quick"] {
+        for line in
+            ["deploy", "test fast", "build now", "tidy --long", "ci quick", "fuzz 9", "fuzz --seconds x", "faults a b"]
+        {
             assert!(parsed(line).is_err(), "{line}");
         }
     }

@@ -61,7 +61,7 @@ fn built(workspace: &Workspace) -> Result<()> {
 
 /// Builds one program, with what the whole workspace asks of common crates: alone it would ask for less, and the tests
 /// would build all of these once more. `xtask-bindgen` stands apart, there as here.
-fn build_bin(workspace: &Workspace, name: &str) -> Result<()> {
+pub(crate) fn build_bin(workspace: &Workspace, name: &str) -> Result<()> {
     let selection = ["--workspace", "--exclude", "xtask-bindgen", "--bin", name];
     run(workspace.cargo().args(["build", "--release"]).args(selection))
 }

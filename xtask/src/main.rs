@@ -13,6 +13,7 @@ mod cargo;
 mod exec;
 mod panel;
 mod parts;
+mod proof;
 mod steps;
 mod tidy;
 mod tiers;
@@ -47,6 +48,11 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Build => build::build(&workspace)?,
         Task::Bench(args) => return build::bench(&workspace, &args),
         Task::Tidy => tidy::check(&workspace)?,
+        Task::Fuzz { seconds } => {
+            return Ok(proof::ended(&proof::fuzz::check(&workspace, seconds, tiers::may_install())));
+        }
+        Task::Schemathesis => return Ok(proof::ended(&proof::schemathesis::check(&workspace, true))),
+        Task::Faults { name } => return Ok(proof::ended(&proof::faults::check(&workspace, name.as_deref()))),
         Task::Test { tiers, long } => return tiers::test(&workspace, &tiers, long),
         Task::Ci { long } => {
             let tests = tiers::test(&workspace, &tiers::Tier::ALL, long)?;

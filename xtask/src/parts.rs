@@ -7,6 +7,7 @@
 pub(crate) mod apt;
 mod npm;
 pub(crate) mod postgres;
+pub(crate) mod python;
 
 use std::{
     env,
@@ -149,7 +150,7 @@ impl Source {
 }
 
 /// Where parts are kept: outside the checkout, so that a fresh clone finds them again.
-fn cache(workspace: &Workspace) -> Result<PathBuf> {
+pub(crate) fn cache(workspace: &Workspace) -> Result<PathBuf> {
     if env::var_os("CARGO_TARGET_DIR").is_some() {
         return Ok(workspace.target.join("parts"));
     }
@@ -158,7 +159,7 @@ fn cache(workspace: &Workspace) -> Result<PathBuf> {
 }
 
 /// The program of that name on PATH.
-fn on_path(name: &str) -> Option<PathBuf> {
+pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     let name = format!("{name}{}", env::consts::EXE_SUFFIX);
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(&name)).find(|path| path.is_file())
 }

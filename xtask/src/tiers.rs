@@ -15,9 +15,14 @@ use std::{env, process::ExitCode, time::Instant};
 
 use anyhow::Result;
 
-pub(crate) use self::tally::Tally;
+pub(crate) use self::tally::{LeftOut, Tally};
 use self::{binaries::TestBinary, run::Which};
-use crate::{build::panel_only, cargo::Workspace, parts::Parts};
+use crate::{
+    build::panel_only,
+    cargo::Workspace,
+    parts::Parts,
+    proof::{faults, fuzz, schemathesis},
+};
 
 /// A group of tests by what they need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,9 +47,14 @@ impl Tier {
     }
 }
 
+/// Whether what is missing may be installed, as in continuous integration.
+pub(crate) fn may_install() -> bool {
+    env::var("CI").is_ok_and(|value| value == "true" || value == "1")
+}
+
 /// Runs the tiers and says what came of them.
 pub(crate) fn test(workspace: &Workspace, tiers: &[Tier], long: bool) -> Result<ExitCode> {
-    let install = env::var("CI").is_ok_and(|value| value == "true" || value == "1");
+    let install = may_install();
     // The server holds the panel: it is built first, for all tiers alike.
     let toolchain = panel_only(workspace)?;
     let mut tests = Tests { workspace, long, built: None, set_aside: None };
@@ -115,6 +125,11 @@ impl Tests<'_> {
                     sum += run::run(binary, Which::All, &variables, self.long);
                 }
             }
+        }
+        sum += fuzz::check(self.workspace, if self.long { fuzz::LONG_SECONDS } else { fuzz::SECONDS }, install);
+        sum += schemathesis::check(self.workspace, install);
+        if self.long {
+            sum += faults::check(self.workspace, None);
         }
         if install {
             sum.forbid_left_out();

@@ -140,14 +140,19 @@ impl ShareLimits {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Load {
     /// Processor time in use.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "percent")]
     pub cpu_percent: f32,
     /// Memory in use.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "percent")]
     pub memory_percent: f32,
     /// Disk in use, of the volume that holds the working folders.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "percent")]
     pub disk_percent: f32,
+}
+
+/// A number beyond every `f32` becomes an infinite one, which JSON cannot write: whoever keeps it could not read it again.
+fn percent<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+    f32::deserialize(deserializer).map(|percent| percent.clamp(0.0, 100.0))
 }
 
 /// Why a worker declined an assignment: a closed set, shown alike in tray, panel and command line.
@@ -266,5 +271,19 @@ impl LeaseTerms {
     /// The deadline of a lease renewed at `now`.
     pub fn deadline(self, now: Timestamp) -> Timestamp {
         now + std::time::Duration::from_millis(self.lease_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a worker says of its load is kept as JSON, which has no infinite number.
+    #[test]
+    fn a_load_that_no_machine_has_can_be_kept_and_read_again() {
+        let told = r#"{ "cpu_percent": 1e300, "memory_percent": -5, "disk_percent": 40.5 }"#;
+        let load: Load = serde_json::from_str(told).unwrap();
+        assert_eq!(load, Load { cpu_percent: 100.0, memory_percent: 0.0, disk_percent: 40.5 });
+        assert_eq!(serde_json::from_str::<Load>(&serde_json::to_string(&load).unwrap()).unwrap(), load);
     }
 }

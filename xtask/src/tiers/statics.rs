@@ -12,8 +12,11 @@ use crate::{
 };
 
 pub(crate) fn check(workspace: &Workspace, toolchain: Toolchain) -> Tally {
-    let checks: [(&str, &dyn Fn() -> Result<()>); 5] = [
+    let checks: [(&str, &dyn Fn() -> Result<()>); 6] = [
         ("fmt", &|| run(cargo().args(["fmt", "--all", "--check"]))),
+        ("fmt of the fuzz targets", &|| {
+            run(cargo().args(["fmt", "--check", "--manifest-path", "xtask/fuzz/Cargo.toml"]))
+        }),
         ("clippy", &|| run(&mut clippy(workspace))),
         ("clippy of the panel's wasm", &|| run(&mut panel(toolchain)?)),
         ("doc", &|| run(&mut doc(workspace))),
