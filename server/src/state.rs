@@ -75,6 +75,14 @@ impl AppState {
         self.config.server.tls_listen.map(machine::listened).unwrap_or_default()
     }
 
+    /// How people on other machines reach the panel: by the public name, else over the TLS listener, else not at all,
+    /// and then it is as this machine reaches it. Never taken from a request.
+    pub(crate) fn outward_url(&self) -> String {
+        let by_name = self.config.server.public_url.is_some();
+        let lan = if by_name { None } else { self.lan_addresses().into_iter().next() };
+        lan.unwrap_or_else(|| self.config.base_url())
+    }
+
     /// Carries out the end of credentials that a commit has brought: from here on they are refused, and the
     /// sockets that were opened with them close.
     pub async fn end_credentials(&self, revoked: &Revoked) {

@@ -95,8 +95,8 @@ fn admit(assignment: &Assignment, situation: &Situation<'_>) -> Result<(), Refus
     Ok(())
 }
 
-/// The grants that the coordinator is told: those of the settings without what is used up for today. Whoever has
-/// used up a grant for everyone, or has that behind their own, is named with no slot at all.
+/// The grants that the coordinator is told: those of the settings. Whoever has used up theirs for today is named with
+/// no slot at all: their tasks wait for tomorrow, and are told why.
 pub(crate) fn offered(settings: &Settings, used: &DayUse) -> Vec<ToolGrant> {
     let of = |user: UserId, tool: &ToolName| used.get(&(user, tool.clone())).copied().unwrap_or_default();
     let told =
@@ -105,15 +105,16 @@ pub(crate) fn offered(settings: &Settings, used: &DayUse) -> Vec<ToolGrant> {
     let mut offered = Vec::new();
     for grant in &settings.grants {
         match grant.user {
-            Grantee::User(user) if !is_used_up(grant, of(user, &grant.tool)) => offered.push(told(grant)),
-            Grantee::User(_) => {}
+            Grantee::User(user) if is_used_up(grant, of(user, &grant.tool)) => offered.push(nothing(user, &grant.tool)),
+            Grantee::User(_) => offered.push(told(grant)),
             Grantee::Everyone => {
                 offered.push(told(grant));
                 let of_tool = used.keys().filter(|(_, tool)| *tool == grant.tool).map(|(user, _)| *user);
                 let spent: BTreeSet<_> = of_tool
                     .filter(|user| {
                         let theirs = settings.grant_for(&grant.tool, *user);
-                        theirs.is_some_and(|theirs| is_used_up(theirs, of(*user, &grant.tool)))
+                        let by_this = theirs.filter(|theirs| theirs.user == Grantee::Everyone);
+                        by_this.is_some_and(|theirs| is_used_up(theirs, of(*user, &grant.tool)))
                     })
                     .collect();
                 offered.extend(spent.into_iter().map(|user| nothing(user, &grant.tool)));

@@ -166,7 +166,7 @@ everyone a dollar, ann spent it
 ";
 
 #[test]
-fn what_is_used_up_is_not_offered() {
+fn what_is_used_up_is_offered_with_no_slot() {
     let offers = |grants: Vec<Grant>, used: &DayUse| {
         let settings = Settings { grants, ..Settings::default() };
         let words: Vec<_> = offered(&settings, used)
@@ -185,11 +185,11 @@ fn what_is_used_up_is_not_offered() {
     };
     let two_runs = |user: &str| Grant { runs_per_day: Some(2), slots: Some(1), ..grant("demo", user) };
     assert_eq!(offers(vec![two_runs(ANN)], &DayUse::new()), "ann:1");
-    assert_eq!(offers(vec![two_runs(ANN)], &used(ANN, "demo", 2, 0)), "");
+    assert_eq!(offers(vec![two_runs(ANN)], &used(ANN, "demo", 2, 0)), "ann:0");
     assert_eq!(offers(vec![two_runs(ANN)], &used(ANN, "ollama", 2, 0)), "ann:1", "another tool");
     assert_eq!(offers(vec![two_runs("everyone")], &used(ANN, "demo", 1, 0)), "everyone:1");
     assert_eq!(offers(vec![two_runs("everyone")], &used(ANN, "demo", 2, 0)), "everyone:1 ann:0");
     let both = vec![two_runs(ANN), grant("demo", "everyone")];
-    assert_eq!(offers(both.clone(), &used(ANN, "demo", 2, 0)), "everyone:all ann:0");
+    assert_eq!(offers(both.clone(), &used(ANN, "demo", 2, 0)), "ann:0 everyone:all");
     assert_eq!(offers(both, &used(BEN, "demo", 2, 0)), "ann:1 everyone:all");
 }

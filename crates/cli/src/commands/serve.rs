@@ -35,7 +35,7 @@ pub(crate) async fn run(args: ServeArgs, context: &Context) -> Result<(), Failur
     let config = load_sound(&args.flags, args.database, context, ServerConfig::default())?;
     let mut hosted = Hosted::start(config).await?;
     let setup_token = hosted.state.draw_setup_token().await.map_err(Failure::fault)?;
-    let setup_link = setup_token.as_deref().map(|token| hosted.state.registration_link(token));
+    let setup_link = setup_token.as_deref().map(|token| hosted.state.setup_link(token));
     let ready = Ready { url: hosted.address.to_string(), setup_link, setup_token, lan: hosted.lan() };
     if context.output.is_json() {
         context.output.json_line(&ready)?;

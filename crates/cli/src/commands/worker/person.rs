@@ -35,7 +35,14 @@ async fn by_name(named: &str, status: &AgentStatus, context: &Context) -> Result
         )
         .advise("give the id of the person, or `everyone`"));
     };
-    let shares = context.client()?.shares(worker_id).await?;
+    let client = context.client().map_err(|_| {
+        Failure::new(
+            Exit::NoAccess,
+            format!("who \"{named}\" is only the coordinator knows, where you are not signed in here"),
+        )
+        .advise("give the id of the person, which `garageswarm worker share` printed, or `everyone`")
+    })?;
+    let shares = client.shares(worker_id).await?;
     let share = shares.into_iter().find(|share| share.username.eq_ignore_ascii_case(&named));
     let share = share.ok_or_else(|| {
         Failure::new(Exit::Refused, format!("this machine is not shared with \"{named}\""))
