@@ -43,6 +43,18 @@ pub struct ServerConfig {
 pub struct Listening {
     /// Address and port.
     pub listen: SocketAddr,
+    /// Address and port of the TLS listener, for other machines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_listen: Option<SocketAddr>,
+    /// The certificate to show there, in a PEM file with what signed it. Without one the coordinator makes its own,
+    /// which machines that join pin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_cert: Option<PathBuf>,
+    /// The key of that certificate, in a PEM file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<PathBuf>,
+    /// Whether a coordinator with a certificate of its own is announced on the local network.
+    pub announce: bool,
     /// How people reach it from elsewhere, as `https://swarm.example.org`; links are made from it.
     pub public_url: Option<String>,
     /// Further names by which it may be addressed, with or without a port.
@@ -102,6 +114,10 @@ pub struct Limits {
     pub waiting_tasks: usize,
     /// Tasks in one batch.
     pub batch_tasks: usize,
+    /// Connections from other machines that may be open at once.
+    pub connections: usize,
+    /// Connections from one address that may be open at once.
+    pub connections_per_address: usize,
     /// Sockets of one person on which events and logs come.
     pub viewer_sockets: usize,
     /// Bytes of log lines that a worker may send in a second over a longer time; at once it may be 16 times as much.
@@ -165,6 +181,10 @@ impl Default for Listening {
     fn default() -> Self {
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8420),
+            tls_listen: None,
+            tls_cert: None,
+            tls_key: None,
+            announce: true,
             public_url: None,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
@@ -187,6 +207,8 @@ impl Default for Limits {
             artifact_bytes: 256 << 20,
             waiting_tasks: 200_000,
             batch_tasks: 1000,
+            connections: 4096,
+            connections_per_address: 256,
             viewer_sockets: 64,
             log_bytes_per_second: 4 << 20,
             artifacts_per_attempt: 1000,
@@ -215,9 +237,20 @@ impl ServerConfig {
             wrong(
                 "server.listen",
                 format!(
-                    "{listen} is reached from other machines, in plain HTTP: name a server.trusted_proxies that brings TLS, or allow it with server.insecure_http"
+                    "{listen} is reached from other machines, in plain HTTP: listen there with TLS (--lan), name a server.trusted_proxies that brings it, or allow it with server.insecure_http"
                 ),
             );
+        }
+        if server.tls_cert.is_some() != server.tls_key.is_some() {
+            wrong(
+                "server.tls_cert",
+                "a certificate and its key are set together: server.tls_cert and server.tls_key".to_owned(),
+            );
+        } else if server.tls_cert.is_some() && server.tls_listen.is_none() {
+            wrong("server.tls_cert", "a certificate is shown by a TLS listener: set server.tls_listen too".to_owned());
+        }
+        if server.tls_listen.is_some_and(|tls| tls == server.listen && tls.port() != 0) {
+            wrong("server.tls_listen", "it is the address of server.listen: give it a port of its own".to_owned());
         }
         if let Some(url) = &server.public_url
             && !is_origin(url)
@@ -248,6 +281,9 @@ impl ServerConfig {
         }
         if self.limits.batch_tasks == 0 {
             wrong("limits.batch_tasks", "nobody could submit a batch".to_owned());
+        }
+        if self.limits.connections == 0 || self.limits.connections_per_address == 0 {
+            wrong("limits.connections", "no other machine could connect".to_owned());
         }
         for (setting, is_zero) in [
             ("limits.viewer_sockets", self.limits.viewer_sockets == 0),

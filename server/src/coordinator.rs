@@ -1,25 +1,26 @@
 //! A running coordinator: how it is put together, served, and ended.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt as _;
 use swarm_model::Clock;
 use swarm_store::{StoreError, Stores};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::announce::Announcement;
 use crate::auth::Auth;
 use crate::config::ServerConfig;
 use crate::dispatch::{self, Dispatcher};
 use crate::hub::Hub;
 use crate::quotas::Quotas;
+use crate::serving::{Listeners, Serving};
 use crate::state::{AppState, Ids, Parts};
 use crate::telemetry::{MetricsError, MetricsHandle};
+use crate::tls::{Certificates, TlsError};
 use crate::{api, retention};
 
 /// How long open requests may take to end after the coordinator was told to stop.
@@ -51,6 +52,9 @@ pub enum StartError {
     /// The metrics cannot be recorded.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
+    /// The certificates cannot be made or used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The listener failed.
     #[error("the coordinator cannot listen")]
     Listen(#[source] io::Error),
@@ -84,6 +88,7 @@ impl Coordinator {
         let metrics = MetricsHandle::of_process()?;
         let auth = Auth::new(&config.server, &config.storage.data_dir, &stores, Arc::clone(&clock))
             .map_err(StartError::DataDir)?;
+        let certificates = Certificates::open(&config, clock.now())?;
         let hub = Hub::default();
         let (background, shutdown) = (TaskTracker::new(), CancellationToken::new());
         let dispatcher = Dispatcher::start(
@@ -107,6 +112,7 @@ impl Coordinator {
             ids: Ids::default(),
             stores,
             auth,
+            certificates,
             dispatcher,
             hub,
             metrics,
@@ -114,6 +120,9 @@ impl Coordinator {
             tracker: TaskTracker::new(),
         });
         background.spawn(retention::run(state.clone()));
+        if let Some(certificates) = &state.certificates {
+            background.spawn(certificates.keeper()?.keep(state.clone()));
+        }
         let router = api::router(&state);
         Ok(Self { state, router, background })
     }
@@ -128,32 +137,26 @@ impl Coordinator {
         self.router.clone()
     }
 
-    /// Serves until `shutdown`, then lets open requests end and stops.
-    pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> Result<(), StartError> {
-        let listener = listener.tap_io(|stream| {
-            // Small frames must not wait for more: latency counts here, not packets.
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "TCP_NODELAY was refused");
-            }
-        });
-        let ending = self.state.shutdown.clone();
-        let service = self.router.clone().into_make_service_with_connect_info::<SocketAddr>();
-        let serving =
-            axum::serve(listener, service).with_graceful_shutdown(ending.clone().cancelled_owned()).into_future();
-        tokio::pin!(serving);
-        let outcome = tokio::select! {
-            outcome = &mut serving => outcome,
-            () = shutdown.cancelled() => {
-                tracing::info!("stopping: open requests may end");
-                ending.cancel();
-                tokio::time::timeout(DRAIN, &mut serving).await.unwrap_or_else(|_| {
-                    tracing::warn!("some requests did not end in time");
-                    Ok(())
-                })
-            }
+    /// Serves until `shutdown`, then lets open requests end and stops. A TLS listener belongs to
+    /// `config.server.tls_listen`, which is the address that it really has.
+    pub async fn serve(self, listeners: impl Into<Listeners>, shutdown: CancellationToken) -> Result<(), StartError> {
+        let config = &self.state.config;
+        let tls = self.state.certificates.as_ref().map(Certificates::server_config).transpose()?;
+        let announcement = match (config.server.tls_listen, self.state.fingerprint()) {
+            (Some(listen), Some(fingerprint)) if config.server.announce => Announcement::begin(listen, fingerprint),
+            _ => None,
         };
-        self.stop().await?;
-        outcome.map_err(StartError::Listen)
+        let serving = Serving::new(self.router.clone(), tls, config, self.state.shutdown.clone());
+        tokio::select! {
+            () = serving.accept(listeners.into()) => {}
+            () = shutdown.cancelled() => tracing::info!("stopping: open requests may end"),
+        }
+        drop(announcement);
+        self.state.shutdown.cancel();
+        if !serving.drain(DRAIN).await {
+            tracing::warn!("some requests did not end in time");
+        }
+        self.stop().await
     }
 
     /// Ends the sockets and the background work, and lets go of the store.

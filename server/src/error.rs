@@ -55,7 +55,19 @@ impl ApiError {
 
     /// Signed in, but not allowed.
     pub fn forbidden(operation: Operation) -> Self {
-        Self::new(ErrorCode::Forbidden, format!("You may not {}.", operation.as_str()))
+        use Operation as O;
+        let what = operation.as_str();
+        let detail = match operation {
+            O::SteerWorker | O::ManageWorker | O::ReadUsage => {
+                format!("You may not {what}: that is for its owner and for admins.")
+            }
+            O::TargetWorker => format!("You may not {what} on which you are a viewer: its owner gives roles."),
+            O::InvitePeople | O::ListPeople | O::ManagePeople | O::SteerSwarm | O::ReadAudit | O::ReadMetrics => {
+                format!("You may not {what}: that is for admins.")
+            }
+            _ => format!("You may not {what}."),
+        };
+        Self::new(ErrorCode::Forbidden, detail)
     }
 
     /// Too many requests; the next one is heard after `wait`.

@@ -54,6 +54,17 @@ impl AppState {
         self.auth.draw_setup_token().await
     }
 
+    /// The page on which the holder of the set-up token makes the first account, as this machine reaches it. The token
+    /// stands behind `#`, which browsers send to nobody.
+    pub fn setup_link(&self, token: &str) -> String {
+        format!("{}/register#{token}", self.config.base_url())
+    }
+
+    /// The page on which the holder of an invitation makes an account, as others reach it.
+    pub(crate) fn invitation_link(&self, token: &str) -> String {
+        format!("{}/register#{token}", self.outward_url())
+    }
+
     /// A link that signs `user` in once, within 10 minutes. The secret stands behind `#`, which browsers send to
     /// nobody.
     pub async fn create_sign_in_link(&self, user: UserId) -> Result<String, StoreError> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use swarm_model::id::{Entropy, SystemEntropy};
 use swarm_model::{Clock, Timestamp};
+use swarm_proto::Fingerprint;
 use swarm_store::Stores;
 use swarm_store::token::Revoked;
 use tokio_util::sync::CancellationToken;
@@ -14,8 +15,10 @@ use crate::auth::Auth;
 use crate::config::ServerConfig;
 use crate::dispatch::Dispatcher;
 use crate::hub::Hub;
+use crate::machine;
 use crate::quotas::Quotas;
 use crate::telemetry::MetricsHandle;
+use crate::tls::Certificates;
 
 /// A handle of the running coordinator; clones share it.
 #[derive(Debug, Clone)]
@@ -34,6 +37,8 @@ pub struct Parts {
     pub stores: Stores,
     /// Who may come in.
     pub auth: Auth,
+    /// The certificates of the TLS listener, where there is one.
+    pub certificates: Option<Certificates>,
     /// How much one person or worker may take.
     pub(crate) quotas: Quotas,
     /// The owner of the queue.
@@ -58,6 +63,24 @@ impl AppState {
     /// The current time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// What machines that join pin; none where there is no TLS listener, or its certificate was given.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.certificates.as_ref().and_then(Certificates::fingerprint)
+    }
+
+    /// Where other machines reach the TLS listener, the likeliest address first.
+    pub fn lan_addresses(&self) -> Vec<String> {
+        self.config.server.tls_listen.map(machine::listened).unwrap_or_default()
+    }
+
+    /// How people on other machines reach the panel: by the public name, else over the TLS listener, else not at all,
+    /// and then it is as this machine reaches it. Never taken from a request.
+    pub(crate) fn outward_url(&self) -> String {
+        let by_name = self.config.server.public_url.is_some();
+        let lan = if by_name { None } else { self.lan_addresses().into_iter().next() };
+        lan.unwrap_or_else(|| self.config.base_url())
     }
 
     /// Carries out the end of credentials that a commit has brought: from here on they are refused, and the

@@ -1,6 +1,7 @@
 //! What the pages say: plain values computed from what the coordinator sent. No signals, no browser, no clock of
 //! their own; time comes in as a [`words::Moment`].
 
+pub mod account;
 pub mod connection;
 pub mod door;
 pub mod facts;
@@ -9,7 +10,9 @@ pub mod joining;
 pub mod list;
 pub mod log;
 pub mod news;
+pub mod password;
 pub mod placement;
+pub mod register;
 pub mod submit;
 pub mod swarm;
 pub mod task;

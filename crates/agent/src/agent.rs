@@ -4,14 +4,17 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
 
+use swarm_client::Fingerprint;
 use swarm_model::time::SystemClock;
+use swarm_model::tool::ToolInfo;
 use swarm_model::worker::Pauses;
 use swarm_model::{BootId, Clock as _};
 use swarm_tools::Registry;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::AgentConfig;
-use crate::control::{self, AgentHandle, AgentStatus, Control, LinkStatus};
+use crate::control::{self, AgentHandle, AgentStatus, Control, LinkStatus, socket, used_today};
 use crate::core::Core;
 use crate::durable;
 use crate::enrol::Enrolment;
@@ -19,8 +22,9 @@ use crate::error::AgentError;
 use crate::host::Host;
 use crate::identity::Identity;
 use crate::journal::{Recovered, recover};
+use crate::ledger::Ledger;
 use crate::machine::{Machine, as_allowed, host_name};
-use crate::settings::Settings;
+use crate::settings::{EditError, Settings, SettingsError, SettingsOwner, keep_changes};
 
 /// A headless worker that has looked at its data folder and not yet spoken to anybody.
 #[derive(Debug)]
@@ -38,6 +42,7 @@ pub struct Agent {
 struct Found {
     settings: Settings,
     identity: Identity,
+    ledger: Arc<Ledger>,
     recovered: Vec<Recovered>,
     /// Held for as long as the agent lives: the folder belongs to one.
     _lock: File,
@@ -58,20 +63,26 @@ impl Agent {
                 .await
                 .map_err(|error| folder_error(Path::new("."), std::io::Error::other(error)))??
         };
-        let settings = &found.settings;
         let joined = found.identity.joined.as_ref();
-        let (handle, control) = control::channel(AgentStatus {
-            name: settings.name.clone().unwrap_or_else(host_name),
+        let mut status = AgentStatus {
+            name: String::new(),
             worker_id: joined.map(|joined| joined.worker_id),
             coordinator: joined.map(|joined| joined.coordinator.clone()),
             link: LinkStatus::Connecting,
-            pauses: Pauses { by_coordinator: false, by_owner: settings.paused },
+            pauses: Pauses::default(),
             draining: false,
-            slots: settings.slots(),
+            slots: 0,
             running: Vec::new(),
             unacknowledged: found.recovered.len(),
             tools: Vec::new(),
-        });
+            grants: Vec::new(),
+            used_today: used_today(&found.ledger),
+        };
+        status.set_preferences(&found.settings);
+        let status = watch::Sender::new(status);
+        let known = registry.names().cloned().collect();
+        let settings = SettingsOwner::new(host.data_dir().to_owned(), known, found.settings.clone(), status.clone());
+        let (handle, control) = control::channel(Arc::new(settings), Arc::clone(&found.ledger), status);
         Ok(Self { host, config, found, registry, control, handle })
     }
 
@@ -80,22 +91,43 @@ impl Agent {
         self.handle.clone()
     }
 
+    /// Which coordinator this machine joined, and the certificate that it pinned there.
+    pub fn joined(&self) -> Option<(&str, Option<Fingerprint>)> {
+        self.found.identity.joined.as_ref().map(|joined| (joined.coordinator.as_str(), joined.fingerprint))
+    }
+
+    /// The tools that are found here, as the settings allow them.
+    pub async fn tools(&self) -> Vec<ToolInfo> {
+        let settings = &self.found.settings;
+        as_allowed(settings, self.registry.detect_all(&settings.of_tools()).await)
+    }
+
     /// Joins where it must, and works until `shutdown`.
     pub async fn serve(self, shutdown: CancellationToken) -> Result<(), AgentError> {
-        let Self { host, config, found, registry, control, handle: _ } = self;
-        let Found { settings, identity, recovered, _lock } = found;
-        let status = control.status.clone();
-        let served = serve(host, config, settings, identity, recovered, registry, control, shutdown).await;
-        status.send_modify(|status| status.link = LinkStatus::Stopped);
+        let Self { host, config, found, registry, control, handle } = self;
+        let Found { settings: _, identity, ledger: _, recovered, _lock } = found;
+        let (status, over) = (control.status.clone(), CancellationToken::new());
+        let served = Box::pin(serve(Arc::clone(&host), config, identity, recovered, registry, control, shutdown));
+        // It can be steered before it has joined, and until its last run has ended.
+        let steered = async {
+            if let Some(listener) = socket::open(host.data_dir()) {
+                socket::serve(listener, handle, over.clone()).await;
+            }
+        };
+        let work = async {
+            let served = served.await;
+            status.send_modify(|status| status.link = LinkStatus::Stopped);
+            over.cancel();
+            served
+        };
+        let (served, ()) = tokio::join!(work, steered);
         served
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "these are the parts of an agent, taken apart once")]
 async fn serve(
     host: Arc<dyn Host>,
     config: AgentConfig,
-    settings: Settings,
     identity: Identity,
     recovered: Vec<Recovered>,
     registry: Registry,
@@ -103,6 +135,7 @@ async fn serve(
     shutdown: CancellationToken,
 ) -> Result<(), AgentError> {
     let mut enrolment = Enrolment::new(Arc::clone(&host), identity, &config)?;
+    let settings = control.settings.current();
     let name = settings.name.clone().unwrap_or_else(host_name);
     let machine = Machine::new(settings.runs_dir(host.data_dir()));
     let tools = as_allowed(&settings, registry.detect_all(&settings.of_tools()).await);
@@ -117,8 +150,7 @@ async fn serve(
     };
     let mut client = joined;
     let boot_id = BootId::generate(&SystemClock);
-    let mut core =
-        Core::new(host, settings, registry, machine, capabilities, boot_id, recovered, control, config.drain);
+    let mut core = Core::new(host, registry, machine, capabilities, boot_id, recovered, control, config.drain);
     loop {
         core.set_joined(client.worker_id(), enrolment.address());
         let Err(refusal) = core.live(client, &shutdown).await else { return Ok(()) };
@@ -153,14 +185,24 @@ impl Found {
             return Err(AgentError::UnknownTool(unknown.clone()));
         }
         let mut settings = Settings::load_or_create(data_dir, registry.names())?;
+        let before = settings.clone();
         if config.change(&mut settings) {
-            settings.save(data_dir)?;
+            keep_changes(data_dir, &before, &settings).map_err(|error| match error {
+                EditError::Settings(error) => error,
+                other => SettingsError::Unchangeable(Box::new(other)),
+            })?;
         }
         let identity = Identity::load_or_create(data_dir)?;
         let runs_dir = settings.runs_dir(data_dir);
         durable::make_private_dir(&runs_dir).map_err(|error| folder_error(&runs_dir, error))?;
-        let recovered = recover(&runs_dir, SystemClock.now()).map_err(|error| folder_error(&runs_dir, error))?;
-        Ok(Self { settings, identity, recovered, _lock: lock })
+        let ledger = Ledger::open(data_dir).map_err(|error| folder_error(data_dir, error))?;
+        let now = SystemClock.now();
+        let recovered = recover(&runs_dir, &ledger, now).map_err(|error| folder_error(&runs_dir, error))?;
+        let in_hand = recovered.iter().map(|recovered| recovered.assignment.attempt_ref()).collect();
+        if let Err(error) = ledger.prune(&in_hand, now) {
+            tracing::warn!(%error, "what others used on earlier days cannot be forgotten");
+        }
+        Ok(Self { settings, identity, ledger: Arc::new(ledger), recovered, _lock: lock })
     }
 }
 

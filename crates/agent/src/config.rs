@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use swarm_client::Address;
+use swarm_client::{Address, Fingerprint};
 use swarm_model::ToolName;
 
 use crate::settings::Settings;
@@ -13,6 +13,9 @@ use crate::settings::Settings;
 pub struct AgentConfig {
     /// Where the coordinator is; none goes on with the one that this machine joined.
     pub coordinator: Option<Address>,
+    /// The certificate that the coordinator must have. None goes on with the one that this machine pinned there, or
+    /// trusts the usual authorities.
+    pub fingerprint: Option<Fingerprint>,
     /// The key to join with. Not looked at where this machine has a credential that is still good.
     pub key: Option<Key>,
     /// The coordinator is the one that this machine joined, whatever its address: for the worker of `up`, whose

@@ -1,13 +1,29 @@
-//! How others in this process see and steer the agent: tray, page of the phone, a local socket later.
+//! How others see and steer the agent: tray, page of the phone, command line.
+//!
+//! There is one API, [`AgentControl`], and two ways to it: an [`AgentHandle`] in the agent's own process, and a
+//! [`ControlClient`] over the local socket elsewhere.
 
+mod client;
+mod place;
+pub(crate) mod socket;
+mod wire;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use swarm_model::task::Outcome;
+use swarm_model::time::SystemClock;
 use swarm_model::tool::ToolInfo;
 use swarm_model::worker::{AttemptRef, Pauses, RefusalReason};
-use swarm_model::{FailureClass, TaskNumber, Timestamp, ToolName, WorkerId};
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use swarm_model::{Clock as _, FailureClass, TaskNumber, Timestamp, ToolName, UserId, WorkerId};
+use tokio::sync::{broadcast, watch};
 
-use crate::settings::SettingsError;
+pub use self::client::ControlClient;
+pub use self::wire::{ControlReply, ControlRequest};
+use crate::ledger::Ledger;
+use crate::machine::host_name;
+use crate::settings::{Changed, Dollars, Edit, Grant, Grantee, Preferences, Settings, SettingsOwner};
 
 /// How the agent stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +48,33 @@ pub struct AgentStatus {
     pub unacknowledged: usize,
     /// Its tools as they were last found.
     pub tools: Vec<ToolInfo>,
+    /// Who besides the owner may use which tool.
+    pub grants: Vec<Grant>,
+    /// What they used today.
+    pub used_today: Vec<UsedToday>,
+}
+
+/// What somebody who does not own the machine used of it today.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedToday {
+    /// Who.
+    pub user_id: UserId,
+    /// Which tool.
+    pub tool: ToolName,
+    /// Runs that ended.
+    pub runs: u32,
+    /// What they reported as their cost.
+    pub cost_usd: Dollars,
+}
+
+impl AgentStatus {
+    /// Shows what the settings say.
+    pub(crate) fn set_preferences(&mut self, settings: &Settings) {
+        self.name = settings.name.clone().unwrap_or_else(host_name);
+        self.pauses.by_owner = settings.paused;
+        self.slots = settings.slots();
+        self.grants.clone_from(&settings.grants);
+    }
 }
 
 /// Whether the agent is connected.
@@ -115,48 +158,138 @@ impl AgentEvent {
 }
 
 /// The agent's end of its handles.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Control {
-    pub(crate) commands: mpsc::Receiver<Command>,
+    pub(crate) settings: Arc<SettingsOwner>,
+    pub(crate) ledger: Arc<Ledger>,
     pub(crate) status: watch::Sender<AgentStatus>,
     pub(crate) events: broadcast::Sender<AgentEvent>,
 }
 
-/// What a handle asks for.
-#[derive(Debug)]
-pub(crate) enum Command {
-    /// The owner pauses or resumes the machine.
-    SetPaused { paused: bool, done: oneshot::Sender<Result<(), SettingsError>> },
-}
-
-/// Sees and steers a running agent. Clones see the same one.
+/// Sees and steers an agent in this process. Clones see the same one.
 #[derive(Debug, Clone)]
 pub struct AgentHandle {
-    commands: mpsc::Sender<Command>,
+    control: std::sync::Weak<SettingsOwner>,
+    ledger: Arc<Ledger>,
     status: watch::Receiver<AgentStatus>,
-    events: broadcast::Sender<AgentEvent>,
+    events: broadcast::WeakSender<AgentEvent>,
 }
 
-/// The agent did not do what a handle asked for.
+/// The agent did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
-    /// It is over.
+    /// It is over, or ended in the middle.
     #[error("the worker has stopped")]
     Stopped,
-    /// The settings could not be written.
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
+    /// There is none in this folder.
+    #[error("no worker runs with the data folder {data_dir}")]
+    NotRunning {
+        /// Which folder.
+        data_dir: std::path::PathBuf,
+    },
+    /// It is there, and this process may not speak to it.
+    #[error("the worker with the data folder {data_dir} cannot be reached")]
+    Unreachable {
+        /// Which folder.
+        data_dir: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It did not answer.
+    #[error("the worker does not answer")]
+    Silent,
+    /// It said no.
+    #[error("{message}")]
+    Refused {
+        /// In its words.
+        message: String,
+    },
 }
 
 /// Events that a slow listener may be behind.
 const EVENTS: usize = 256;
 
-pub(crate) fn channel(status: AgentStatus) -> (AgentHandle, Control) {
-    let (commands, inbox) = mpsc::channel(8);
-    let (publish, status) = watch::channel(status);
+pub(crate) fn channel(
+    settings: Arc<SettingsOwner>,
+    ledger: Arc<Ledger>,
+    status: watch::Sender<AgentStatus>,
+) -> (AgentHandle, Control) {
     let (events, _) = broadcast::channel(EVENTS);
-    let handle = AgentHandle { commands, status, events: events.clone() };
-    (handle, Control { commands: inbox, status: publish, events })
+    let handle = AgentHandle {
+        control: Arc::downgrade(&settings),
+        ledger: Arc::clone(&ledger),
+        status: status.subscribe(),
+        events: events.downgrade(),
+    };
+    (handle, Control { settings, ledger, status, events })
+}
+
+/// Sees and steers an agent, wherever it runs.
+#[async_trait]
+pub trait AgentControl: Send + Sync {
+    /// Asks for one thing. Something that is not done is an error that says why.
+    async fn ask(&self, request: ControlRequest) -> Result<ControlReply, ControlError>;
+
+    /// How the agent stands now.
+    async fn status_now(&self) -> Result<AgentStatus, ControlError> {
+        match self.ask(ControlRequest::Status).await? {
+            ControlReply::Status { status } => Ok(*status),
+            other => Err(beside(&other)),
+        }
+    }
+
+    /// Takes nothing new until `resume`, also after a restart. What runs goes on.
+    async fn pause(&self) -> Result<Changed, ControlError> {
+        changed(self.ask(ControlRequest::Pause).await?)
+    }
+
+    /// Lifts the owner's pause; a pause by the coordinator stands.
+    async fn resume(&self) -> Result<Changed, ControlError> {
+        changed(self.ask(ControlRequest::Resume).await?)
+    }
+
+    /// The effective settings.
+    async fn preferences(&self) -> Result<Preferences, ControlError> {
+        match self.ask(ControlRequest::Preferences).await? {
+            ControlReply::Preferences { preferences } => Ok(*preferences),
+            other => Err(beside(&other)),
+        }
+    }
+
+    /// Changes a setting, by its dotted key.
+    async fn set_preference(&self, key: &str, value: &str) -> Result<Changed, ControlError> {
+        let (key, value) = (key.to_owned(), value.to_owned());
+        changed(self.ask(ControlRequest::SetPreference { key, value }).await?)
+    }
+
+    /// Brings a setting back to its default.
+    async fn unset_preference(&self, key: &str) -> Result<Changed, ControlError> {
+        changed(self.ask(ControlRequest::UnsetPreference { key: key.to_owned() }).await?)
+    }
+
+    /// Lets somebody else use a tool, in place of an earlier grant of it to them.
+    async fn grant(&self, grant: Grant) -> Result<Changed, ControlError> {
+        changed(self.ask(ControlRequest::Grant { grant }).await?)
+    }
+
+    /// Ends a grant; every one of that person where no tool is named.
+    async fn ungrant(&self, user: Grantee, tool: Option<ToolName>) -> Result<Changed, ControlError> {
+        changed(self.ask(ControlRequest::Ungrant { user, tool }).await?)
+    }
+}
+
+fn changed(reply: ControlReply) -> Result<Changed, ControlError> {
+    match reply {
+        ControlReply::Changed { changed } => Ok(*changed),
+        other => Err(beside(&other)),
+    }
+}
+
+fn beside(reply: &ControlReply) -> ControlError {
+    match reply {
+        ControlReply::Refused { message } => ControlError::Refused { message: message.clone() },
+        _ => ControlError::Refused { message: "the worker answered something else than was asked".to_owned() },
+    }
 }
 
 impl AgentHandle {
@@ -172,22 +305,48 @@ impl AgentHandle {
 
     /// Follows what happens from now on.
     pub fn events(&self) -> broadcast::Receiver<AgentEvent> {
-        self.events.subscribe()
+        // Of an agent that is over nothing is heard any more.
+        self.events.upgrade().map_or_else(|| broadcast::channel(1).1, |events| events.subscribe())
     }
+}
 
-    /// Takes nothing new until `resume`, also after a restart. What runs goes on.
-    pub async fn pause(&self) -> Result<(), ControlError> {
-        self.set_paused(true).await
+#[async_trait]
+impl AgentControl for AgentHandle {
+    async fn ask(&self, request: ControlRequest) -> Result<ControlReply, ControlError> {
+        let settings = self.control.upgrade().ok_or(ControlError::Stopped)?;
+        let edit = match request {
+            ControlRequest::Status | ControlRequest::Watch => {
+                let mut status = Box::new(self.status());
+                status.used_today = used_today(&self.ledger);
+                return Ok(ControlReply::Status { status });
+            }
+            ControlRequest::Preferences => {
+                return Ok(ControlReply::Preferences { preferences: Box::new(settings.preferences()) });
+            }
+            ControlRequest::Pause => Edit::Pause(true),
+            ControlRequest::Resume => Edit::Pause(false),
+            ControlRequest::SetPreference { key, value } => Edit::Set { key, value },
+            ControlRequest::UnsetPreference { key } => Edit::Unset { key },
+            ControlRequest::Grant { grant } => Edit::Grant(grant),
+            ControlRequest::Ungrant { user, tool } => Edit::Ungrant { user, tool },
+        };
+        let made = tokio::task::spawn_blocking(move || settings.change(&edit)).await;
+        match made {
+            Ok(Ok(changed)) => Ok(ControlReply::Changed { changed: Box::new(changed) }),
+            Ok(Err(error)) => {
+                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+                Err(ControlError::Refused { message: format!("{error}{cause}") })
+            }
+            Err(_) => Err(ControlError::Stopped),
+        }
     }
+}
 
-    /// Lifts the owner's pause; a pause by the coordinator stands.
-    pub async fn resume(&self) -> Result<(), ControlError> {
-        self.set_paused(false).await
-    }
-
-    async fn set_paused(&self, paused: bool) -> Result<(), ControlError> {
-        let (done, answer) = oneshot::channel();
-        self.commands.send(Command::SetPaused { paused, done }).await.map_err(|_| ControlError::Stopped)?;
-        Ok(answer.await.map_err(|_| ControlError::Stopped)??)
-    }
+pub(crate) fn used_today(ledger: &Ledger) -> Vec<UsedToday> {
+    let used = ledger.today(SystemClock.now()).into_iter();
+    used.map(|((user_id, tool), used)| {
+        let cost_usd = Dollars::from_micros(used.cost_microusd);
+        UsedToday { user_id, tool, runs: used.runs, cost_usd }
+    })
+    .collect()
 }

@@ -11,6 +11,7 @@ mod outgoing;
 mod runs;
 mod status;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +21,10 @@ use swarm_model::task::Artifact;
 use swarm_model::time::SystemClock;
 use swarm_model::tool::ToolInfo;
 use swarm_model::worker::{AttemptRef, Capabilities};
-use swarm_model::{BootId, Clock as _, WorkerId};
+use swarm_model::{BootId, Clock as _, Timestamp, WorkerId};
 use swarm_proto::worker::{AttemptResult, Refusal, ToCoordinator};
 use swarm_tools::{GuardBinary, Registry};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -31,11 +32,14 @@ use tokio_util::task::TaskTracker;
 use self::outgoing::Link;
 use crate::aside;
 use crate::attempt::{Attempt, Then};
-use crate::control::{Command, Control, LinkStatus};
+use crate::control::{Control, LinkStatus, used_today};
 use crate::host::Host;
+use crate::identity::Identity;
 use crate::journal::{Recovered, clean_up, make_room};
+use crate::ledger::{DayUse, Used};
 use crate::link::{self, LinkEvent};
 use crate::machine::{Machine, as_allowed, free_disk};
+use crate::policy::offered;
 use crate::settings::Settings;
 
 /// How often the tools are looked at.
@@ -71,7 +75,9 @@ struct Stopping {
 #[derive(Debug)]
 pub(crate) struct Core {
     host: Arc<dyn Host>,
-    settings: Settings,
+    settings: Arc<Settings>,
+    /// Tells when the settings change.
+    preferences: watch::Receiver<Arc<Settings>>,
     registry: Registry,
     guard: GuardBinary,
     runs_dir: PathBuf,
@@ -91,6 +97,8 @@ pub(crate) struct Core {
     drain: Duration,
     stopping: Option<Stopping>,
     clean_at: Instant,
+    /// When the daily bounds of other people begin anew.
+    day_ends: Timestamp,
     tell: mpsc::Sender<Inner>,
     inbox: mpsc::Receiver<Inner>,
     grown: Arc<Notify>,
@@ -105,7 +113,6 @@ impl Core {
     #[expect(clippy::too_many_arguments, reason = "these are the parts of an agent, put together once")]
     pub(crate) fn new(
         host: Arc<dyn Host>,
-        settings: Settings,
         registry: Registry,
         machine: Machine,
         capabilities: Capabilities,
@@ -116,11 +123,14 @@ impl Core {
     ) -> Self {
         let (tell, inbox) = mpsc::channel(INBOX);
         let (now, since) = (Instant::now(), SystemClock.now());
+        let preferences = control.settings.watch();
+        let settings = control.settings.current();
         let mut core = Self {
             guard: host.guard_binary(),
             runs_dir: settings.runs_dir(host.data_dir()),
             host,
             settings,
+            preferences,
             registry,
             machine,
             capabilities,
@@ -136,6 +146,7 @@ impl Core {
             drain,
             stopping: None,
             clean_at: now,
+            day_ends: control.ledger.day(since).ends,
             tell,
             inbox,
             grown: Arc::new(Notify::new()),
@@ -145,6 +156,8 @@ impl Core {
             status_due: true,
         };
         core.watch_tools();
+        // They may have changed while the machine joined.
+        core.apply_settings();
         core
     }
 
@@ -178,7 +191,7 @@ impl Core {
                 () = shutdown.cancelled(), if self.stopping.is_none() => self.begin_to_stop(),
                 Some(event) = links.recv() => self.take_link_event(event)?,
                 Some(inner) = self.inbox.recv() => self.take(inner),
-                Some(command) = self.control.commands.recv() => self.obey(command),
+                Ok(()) = self.preferences.changed() => self.take_settings(),
                 () = self.grown.notified() => self.status_due |= self.progress_changed(),
                 room = room => match room {
                     Ok(permit) => self.send(permit),
@@ -226,28 +239,78 @@ impl Core {
         match inner {
             Inner::Ended(result) => self.run_ended(*result),
             Inner::Uploaded { attempt, stored } => self.files_stored(attempt, stored),
-            Inner::Tools(tools) if tools != self.capabilities.tools => {
-                self.capabilities.tools = tools;
-                self.told_capabilities = false;
+            Inner::Tools(tools) => {
+                // What was switched off while they were looked at stays off.
+                let tools = as_allowed(&self.settings, tools);
+                self.offer(Capabilities { tools, ..self.capabilities.clone() });
             }
-            Inner::Tools(_) => {}
         }
     }
 
-    fn obey(&mut self, command: Command) {
-        match command {
-            Command::SetPaused { paused, done } => {
-                let mut settings = self.settings.clone();
-                settings.paused = paused;
-                let saved = settings.save(self.host.data_dir());
-                if saved.is_ok() {
-                    self.settings = settings;
-                    self.status_due = true;
-                }
-                // A handle that no longer waits has its answer in the status.
-                drop(done.send(saved));
-            }
+    /// The settings as they are now; every decision is made by those.
+    fn take_settings(&mut self) {
+        let settings = Arc::clone(&self.preferences.borrow_and_update());
+        if !Arc::ptr_eq(&settings, &self.settings) {
+            self.settings = settings;
+            self.apply_settings();
         }
+    }
+
+    /// Brings what the coordinator is told into line with the settings.
+    fn apply_settings(&mut self) {
+        let mut capabilities = self.capabilities.clone();
+        capabilities.slots = self.settings.slots();
+        capabilities.labels.clone_from(&self.settings.labels);
+        capabilities.tools = as_allowed(&self.settings, capabilities.tools);
+        self.offer(capabilities);
+        self.status_due = true;
+    }
+
+    /// Tells the coordinator what changed of what this machine brings.
+    fn offer(&mut self, mut capabilities: Capabilities) {
+        capabilities.grants = offered(&self.settings, &self.used_today());
+        if capabilities != self.capabilities {
+            self.capabilities = capabilities;
+            self.told_capabilities = false;
+        }
+    }
+
+    /// What other people used today, with what runs now.
+    fn used_today(&self) -> DayUse {
+        let mut used = self.control.ledger.today(SystemClock.now());
+        let others = self.attempts.iter().filter(|attempt| attempt.is_running() && !attempt.assignment.by_owner);
+        for attempt in others.filter(|attempt| !self.control.ledger.has(attempt.name())) {
+            let key = (attempt.assignment.user_id, attempt.assignment.tool.clone());
+            let Used { runs, .. } = used.entry(key).or_default();
+            *runs += 1;
+        }
+        used
+    }
+
+    /// A run of somebody else began or ended.
+    fn use_changed(&mut self) {
+        if !self.settings.grants.is_empty() {
+            self.offer(self.capabilities.clone());
+        }
+        self.status_due = true;
+    }
+
+    /// Another day: what was used up is there again, and what was counted is forgotten.
+    fn begin_day(&mut self) {
+        let now = SystemClock.now();
+        let day_ends = self.control.ledger.day(now).ends;
+        if day_ends == self.day_ends {
+            return;
+        }
+        self.day_ends = day_ends;
+        self.use_changed();
+        let in_hand: HashSet<_> = self.attempts.iter().map(Attempt::name).collect();
+        let ledger = Arc::clone(&self.control.ledger);
+        self.tasks.spawn_blocking(move || {
+            if let Err(error) = ledger.prune(&in_hand, now) {
+                tracing::warn!(%error, "what others used on earlier days cannot be forgotten");
+            }
+        });
     }
 
     fn begin_to_stop(&mut self) {
@@ -276,6 +339,7 @@ impl Core {
         if now >= self.clean_at {
             self.clean();
         }
+        self.begin_day();
     }
 
     fn next_wake(&self, now: Instant) -> Instant {
@@ -284,7 +348,9 @@ impl Core {
             if recalled { stopping.over_at } else { stopping.recall_at }
         });
         let words_wait = self.progress_changed() || self.attempts.iter().any(Attempt::has_lines);
-        let due = [Some(self.clean_at), recall, self.link.next_due(now, words_wait)];
+        // By the machine's clock, which may be set: it is looked at every hour besides.
+        let day = now + self.day_ends.since(SystemClock.now()).min(CLEAN_EVERY) + Duration::from_millis(1);
+        let due = [Some(self.clean_at), Some(day), recall, self.link.next_due(now, words_wait)];
         due.into_iter().flatten().min().unwrap_or(self.clean_at)
     }
 
@@ -313,15 +379,25 @@ impl Core {
         });
     }
 
-    /// Looks at the tools now and then; no program is started for that while they stay the same.
+    /// Looks at the tools now and then, and at once where their settings change; no program is started for that
+    /// while they stay the same.
     fn watch_tools(&mut self) {
-        let (registry, settings, tell) = (self.registry.clone(), self.settings.clone(), self.tell.clone());
-        let of_tools = settings.of_tools();
+        let (registry, tell) = (self.registry.clone(), self.tell.clone());
+        let (mut preferences, mut settings) = (self.preferences.clone(), Arc::clone(&self.settings));
         let alive = self.alive.clone();
         let watch = async move {
             loop {
-                tokio::time::sleep(DETECT_EVERY).await;
-                let tools = as_allowed(&settings, registry.detect_all(&of_tools).await);
+                let is_time = tokio::time::timeout(DETECT_EVERY, preferences.changed()).await;
+                if matches!(is_time, Ok(Err(_))) {
+                    return;
+                }
+                let now = Arc::clone(&preferences.borrow_and_update());
+                let same = now.tools == settings.tools;
+                settings = now;
+                if same && is_time.is_ok() {
+                    continue;
+                }
+                let tools = registry.detect_all(&settings.of_tools()).await;
                 if tell.send(Inner::Tools(tools)).await.is_err() {
                     return;
                 }
@@ -359,6 +435,13 @@ impl Core {
                 tracing::warn!(reason, "not connected to the coordinator; runs go on");
                 self.link = Link::Down;
                 self.set_link_status(LinkStatus::Waiting { reason });
+            }
+            LinkEvent::Moved(address) => {
+                // Unkept, it is found again in the same way.
+                if let Err(error) = Identity::keep_address(self.host.data_dir(), &address.to_string()) {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "the new address cannot be kept");
+                }
+                self.control.status.send_modify(|status| status.coordinator = Some(address.to_string()));
             }
             LinkEvent::Refused(error) => {
                 self.link = Link::Down;

@@ -33,35 +33,39 @@ pub(crate) struct Enrolment {
 impl Enrolment {
     /// Finds out which coordinator is meant. Sends nothing.
     pub(crate) fn new(host: Arc<dyn Host>, identity: Identity, config: &AgentConfig) -> Result<Self, AgentError> {
-        let joined = identity.joined.as_ref().map(|joined| joined.coordinator.clone());
-        let address = match (&config.coordinator, &joined) {
+        let unusable = |coordinator: &str, source: ClientError| AgentError::Coordinator {
+            coordinator: coordinator.to_owned(),
+            source: Box::new(source),
+        };
+        let joined = identity.joined.as_ref();
+        let is_same = joined.is_some_and(|joined| is_same(joined, config));
+        let (address, pin) = match (&config.coordinator, joined) {
             (Some(asked), Some(joined)) => {
-                let moves = asked.to_string() != *joined && !config.same_coordinator;
-                if moves && config.key.is_none() {
-                    return Err(AgentError::OtherCoordinator { joined: joined.clone(), asked: asked.to_string() });
+                if !is_same && config.key.is_none() {
+                    let joined = joined.coordinator.clone();
+                    return Err(AgentError::OtherCoordinator { joined, asked: asked.to_string() });
                 }
-                asked.clone()
+                (asked.clone(), config.fingerprint.or(joined.fingerprint.filter(|_| is_same)))
             }
-            (Some(asked), None) => asked.clone(),
-            (None, Some(joined)) => joined.parse::<Address>().map_err(|error| AgentError::Coordinator {
-                coordinator: joined.clone(),
-                source: Box::new(error.into()),
-            })?,
+            (Some(asked), None) => (asked.clone(), config.fingerprint),
+            (None, Some(joined)) => {
+                let address = joined.coordinator.parse::<Address>();
+                let address = address.map_err(|error| unusable(&joined.coordinator, error.into()))?;
+                (address, joined.fingerprint)
+            }
             (None, None) => return Err(AgentError::NoCoordinator),
         };
-        let coordinator = Coordinator::at(address.clone())
-            .map_err(|source| AgentError::Coordinator { coordinator: address.to_string(), source: Box::new(source) })?;
+        let coordinator =
+            Coordinator::trusted(address.clone(), pin).map_err(|source| unusable(&address.to_string(), source))?;
         let mut enrolment = Self { host, identity, coordinator, key: config.key.clone() };
-        if let Some(joined) = &mut enrolment.identity.joined
-            && joined.coordinator != address.to_string()
-        {
-            if config.same_coordinator {
+        match &mut enrolment.identity.joined {
+            Some(joined) if is_same && joined.coordinator != address.to_string() => {
                 joined.coordinator = address.to_string();
                 enrolment.identity.save(enrolment.host.data_dir())?;
-            } else {
-                // Its credential is worth nothing there. It goes only once the other one has taken us.
-                enrolment.identity.joined = None;
             }
+            // Its credential is worth nothing there. It goes only once the other one has taken us.
+            joined if !is_same => *joined = None,
+            _ => {}
         }
         Ok(enrolment)
     }
@@ -123,7 +127,11 @@ impl Enrolment {
             tokio::time::sleep(pauses.next().unwrap_or(Duration::from_secs(5))).await;
         };
         self.on_host(move |host| host.set_secret(CREDENTIAL, &registered.credential)).await?;
-        self.identity.joined = Some(Joined { coordinator: self.address(), worker_id: registered.worker_id });
+        self.identity.joined = Some(Joined {
+            coordinator: self.address(),
+            fingerprint: self.coordinator.pin(),
+            worker_id: registered.worker_id,
+        });
         self.identity.save(self.host.data_dir())?;
         tracing::info!(worker_id = %registered.worker_id, coordinator = self.address(), "joined");
         Ok(client)
@@ -158,4 +166,15 @@ impl Enrolment {
         let asked = tokio::task::spawn_blocking(move || ask(&*host)).await;
         Ok(asked.map_err(|error| HostError::new(CREDENTIAL, error))??)
     }
+}
+
+/// Whether the settings mean the coordinator that this machine joined. Where there is a pin, it decides, whatever
+/// the address.
+fn is_same(joined: &Joined, config: &AgentConfig) -> bool {
+    let Some(asked) = &config.coordinator else { return true };
+    config.same_coordinator
+        || match (config.fingerprint, joined.fingerprint) {
+            (Some(asked), pinned) if pinned.is_some() => pinned == Some(asked),
+            _ => asked.to_string() == joined.coordinator,
+        }
 }

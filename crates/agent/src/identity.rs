@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use swarm_client::Fingerprint;
 use swarm_model::WorkerId;
 use swarm_model::id::{Entropy as _, SystemEntropy};
 
@@ -30,6 +31,9 @@ pub(crate) struct Identity {
 pub(crate) struct Joined {
     /// Its address.
     pub coordinator: String,
+    /// The certificate that it must have; none where the usual authorities vouch for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
     /// As whom it knows this agent.
     pub worker_id: WorkerId,
 }
@@ -73,6 +77,16 @@ impl Identity {
         }
     }
 
+    /// Keeps the address at which the coordinator was found again.
+    pub(crate) fn keep_address(data_dir: &Path, coordinator: &str) -> Result<(), IdentityError> {
+        let mut identity = Self::load_or_create(data_dir)?;
+        match &mut identity.joined {
+            Some(joined) if joined.coordinator != coordinator => coordinator.clone_into(&mut joined.coordinator),
+            _ => return Ok(()),
+        }
+        identity.save(data_dir)
+    }
+
     pub(crate) fn save(&self, data_dir: &Path) -> Result<(), IdentityError> {
         let path = data_dir.join(FILE);
         let mut content =
@@ -92,6 +106,31 @@ mod tests {
         let first = Identity::load_or_create(folder.path()).unwrap();
         assert_eq!(first.machine_id.len(), 20);
         assert_eq!(Identity::load_or_create(folder.path()).unwrap(), first);
+    }
+
+    #[test]
+    fn a_machine_that_joined_before_there_were_pins_is_still_joined() {
+        let folder = tempfile::tempdir().unwrap();
+        let worker = "01890000-0000-7000-8000-000000000001";
+        let older =
+            format!(r#"{{"machine_id":"m","joined":{{"coordinator":"http://127.0.0.1:1","worker_id":"{worker}"}}}}"#);
+        std::fs::write(folder.path().join(FILE), older).unwrap();
+        let joined = Identity::load_or_create(folder.path()).unwrap().joined.unwrap();
+        assert_eq!((joined.coordinator.as_str(), joined.fingerprint), ("http://127.0.0.1:1", None));
+    }
+
+    #[test]
+    fn a_new_address_is_kept_with_the_pin() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut identity = Identity::load_or_create(folder.path()).unwrap();
+        let worker_id = "01890000-0000-7000-8000-000000000001".parse().unwrap();
+        let fingerprint = Some(Fingerprint::new([7; 32]));
+        let joined = |coordinator: &str| Joined { coordinator: coordinator.to_owned(), fingerprint, worker_id };
+        identity.joined = Some(joined("https://10.0.0.2:8421"));
+        identity.save(folder.path()).unwrap();
+        Identity::keep_address(folder.path(), "https://10.0.0.9:8421").unwrap();
+        let found = Identity::load_or_create(folder.path()).unwrap();
+        assert_eq!(found, Identity { joined: Some(joined("https://10.0.0.9:8421")), ..identity });
     }
 
     #[test]

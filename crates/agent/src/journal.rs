@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use swarm_model::Timestamp;
-use swarm_model::task::Outcome;
+use swarm_model::log::LogStream;
+use swarm_model::task::{Outcome, Usage};
 use swarm_proto::worker::{Assignment, AttemptResult};
 use swarm_tools::RunDirs;
 
@@ -128,6 +129,13 @@ impl RunFolder {
     /// part of one.
     fn result(&self) -> Option<AttemptResult> {
         serde_json::from_slice(&fs::read(self.path.join(RESULT)).ok()?).ok()
+    }
+
+    /// What a run without a result said that it used; nothing where it said nothing near its end.
+    fn reported(&self) -> Usage {
+        let tail = lines::tail(&self.journal()).unwrap_or_default();
+        let of_usage = tail.into_iter().rev().find(|line| line.stream == LogStream::Usage);
+        of_usage.and_then(|line| serde_json::from_value(line.data?).ok()).unwrap_or_default()
     }
 
     fn closed(&self) -> Option<Closed> {

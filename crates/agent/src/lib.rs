@@ -5,8 +5,8 @@
 //! tells anybody (`journal`), and reports until it is acknowledged (`core`). It knows no Tauri, no SQL, no
 //! axum, and of the coordinator only its interface.
 //!
-//! In the data folder: `worker.toml` ([`Settings`]), `identity.json`, `runs/` (one folder an attempt),
-//! `state/` (what tools keep between runs), `agent.lock`.
+//! In the data folder: `worker.toml` ([`Settings`]), `identity.json`, `runs/` (one folder an attempt), `state/` (what
+//! tools keep between runs), `shared-use.ndjson` (what other people used), `control/` (the local socket), `agent.lock`.
 
 mod agent;
 mod artifacts;
@@ -21,6 +21,7 @@ mod error;
 mod host;
 mod identity;
 mod journal;
+mod ledger;
 mod link;
 mod machine;
 mod policy;
@@ -30,11 +31,18 @@ mod upload;
 
 pub use agent::Agent;
 pub use config::{AgentConfig, Key};
-pub use control::{AgentEvent, AgentHandle, AgentStatus, ControlError, LinkStatus, RunningTask};
+pub use control::{
+    AgentControl, AgentEvent, AgentHandle, AgentStatus, ControlClient, ControlError, ControlReply, ControlRequest,
+    LinkStatus, RunningTask, UsedToday,
+};
 pub use error::AgentError;
 pub use host::{FileHost, Host, HostError};
 pub use identity::IdentityError;
-pub use settings::{ArtifactLimits, Grant, Keep, Settings, SettingsError, ToolSection};
+pub use policy::runs_programs;
+pub use settings::{
+    ArtifactLimits, Changed, Dollars, EditError, Grant, Grantee, Keep, ParseDollarsError, Preferences, Settings,
+    SettingsError, ToolSection,
+};
 
 /// The points at which a test may kill the agent; see `swarm_model::crash`.
 pub const CRASH_POINTS: [&str; 14] = [

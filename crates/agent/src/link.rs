@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use swarm_client::{Address, ClientError, SocketReceiver, SocketSender, WorkerClient};
+use swarm_client::{Address, ClientError, SocketReceiver, SocketSender, WorkerClient, WorkerSocket};
 use swarm_model::crash;
 use swarm_proto::ErrorCode;
 use swarm_proto::worker::{ToCoordinator, ToWorker};
@@ -19,6 +19,10 @@ const OUTBOX: usize = 4;
 const SEND_PATIENCE: Duration = Duration::from_secs(20);
 /// How long saying goodbye may take.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
+/// After how many tries in vain, and again each time, the coordinator is looked for on the local network.
+const LOOK_AROUND_EVERY: u32 = 3;
+/// How long answers are waited for then.
+const LISTEN_FOR: Duration = Duration::from_secs(3);
 /// The first and the longest pause between two tries; each is lengthened by up to its own length by chance.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
@@ -31,6 +35,8 @@ pub(crate) enum LinkEvent {
     Frame(Box<ToWorker>),
     /// It is gone, or did not come about. Another try follows.
     Down(ClientError),
+    /// The coordinator was found at another address.
+    Moved(Address),
     /// It will never come about.
     Refused(ClientError),
 }
@@ -38,13 +44,19 @@ pub(crate) enum LinkEvent {
 /// Keeps a connection open until `stop`, or until nobody listens.
 pub(crate) async fn keep(client: WorkerClient, events: mpsc::Sender<LinkEvent>, stop: CancellationToken) {
     let mut pauses = pauses();
+    let mut n_failed = 0_u32;
     while !stop.is_cancelled() {
         let connected = tokio::select! {
-            connected = client.connect() => connected,
+            connected = connect(&client, n_failed) => connected,
             () = stop.cancelled() => return,
         };
         let error = match connected {
-            Ok(socket) => {
+            Ok((socket, moved)) => {
+                if let Some(address) = moved
+                    && events.send(LinkEvent::Moved(address)).await.is_err()
+                {
+                    return;
+                }
                 let (sender, receiver) = socket.split();
                 let (outbox, frames) = mpsc::channel(OUTBOX);
                 if events.send(LinkEvent::Opened(outbox)).await.is_err() {
@@ -55,12 +67,17 @@ pub(crate) async fn keep(client: WorkerClient, events: mpsc::Sender<LinkEvent>, 
                     error = receive(receiver, &events, &mut welcomed) => error,
                     ended = send(sender, frames, client.address()) => ended,
                 };
+                n_failed += 1;
                 if welcomed {
+                    n_failed = 0;
                     pauses = self::pauses();
                 }
                 ended
             }
-            Err(error) => Some(error),
+            Err(error) => {
+                n_failed += 1;
+                Some(error)
+            }
         };
         // Closed by the agent itself: because it stops, or because the coordinator was silent for too long.
         let Some(error) = error else { continue };
@@ -75,6 +92,32 @@ pub(crate) async fn keep(client: WorkerClient, events: mpsc::Sender<LinkEvent>, 
             () = stop.cancelled() => return,
         }
     }
+}
+
+/// Opens the socket where the coordinator was last. After some tries in vain it may have moved, as laptops do: then
+/// the local network is asked who has its certificate, and every answer is tried with the pin.
+async fn connect(client: &WorkerClient, n_failed: u32) -> Result<(WorkerSocket, Option<Address>), ClientError> {
+    let error = match client.connect().await {
+        Ok(socket) => return Ok((socket, None)),
+        Err(error) => error,
+    };
+    // Where not even a refusal comes back, a try takes long enough.
+    let is_silent = matches!(error, ClientError::Timeout { .. });
+    let looks_around = error.is_unreachable() && (is_silent || (n_failed + 1).is_multiple_of(LOOK_AROUND_EVERY));
+    let Some(pin) = client.pin().filter(|_| looks_around) else { return Err(error) };
+    let heard = swarm_client::find(pin, LISTEN_FOR).await.unwrap_or_else(|error| {
+        tracing::debug!(error = &error as &dyn std::error::Error, "the coordinator cannot be looked for");
+        Vec::new()
+    });
+    for address in heard.into_iter().filter(|address| *address != client.address()) {
+        let Ok(found) = client.elsewhere(address.clone()) else { continue };
+        if let Ok(socket) = found.connect().await {
+            tracing::info!(%address, "the coordinator was found at another address");
+            client.follow(&found);
+            return Ok((socket, Some(address)));
+        }
+    }
+    Err(error)
 }
 
 fn pauses() -> ExponentialBackoff {
@@ -109,7 +152,7 @@ async fn receive(
 async fn send(
     mut sender: SocketSender<ToCoordinator>,
     mut frames: mpsc::Receiver<ToCoordinator>,
-    address: &Address,
+    address: Address,
 ) -> Option<ClientError> {
     while let Some(frame) = frames.recv().await {
         let told = Told::of(&frame);
@@ -117,7 +160,7 @@ async fn send(
         match tokio::time::timeout(SEND_PATIENCE, sender.send(&frame)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Some(error),
-            Err(_) => return Some(ClientError::Timeout { address: address.clone() }),
+            Err(_) => return Some(ClientError::Timeout { address }),
         }
         told.pass(["agent.accept.sent", "agent.lines.sent", "agent.result.sent"]);
         if matches!(frame, ToCoordinator::Hello(_)) {

@@ -1,12 +1,15 @@
-//! Whether this machine takes an assignment. The machine decides, not the coordinator: what its owner has not
-//! allowed is refused here, whoever asks.
+//! Whether this machine takes an assignment, and what it offers to whom. The machine decides, not the coordinator:
+//! what its owner has not allowed is refused here, whoever asks.
 
-use swarm_model::ToolName;
+use std::collections::BTreeSet;
+
 use swarm_model::tool::{ToolHealth, ToolInfo};
-use swarm_model::worker::RefusalReason;
+use swarm_model::worker::{RefusalReason, ToolGrant};
+use swarm_model::{Timestamp, ToolName, UserId};
 use swarm_proto::worker::Assignment;
 
-use crate::settings::Settings;
+use crate::ledger::{DayUse, Used};
+use crate::settings::{Grant, Grantee, Settings};
 
 /// What the decision depends on beside the assignment.
 #[derive(Debug)]
@@ -16,15 +19,27 @@ pub(crate) struct Situation<'a> {
     pub(crate) tools: &'a [ToolInfo],
     /// Whether the agent is on its way out, or was told to finish.
     pub(crate) draining: bool,
-    /// The tools of the runs that hold a slot.
-    pub(crate) running: &'a [ToolName],
+    /// The runs that hold a slot.
+    pub(crate) running: &'a [Running],
+    /// What others used today, with what runs now.
+    pub(crate) used: &'a DayUse,
+    /// When the next day begins.
+    pub(crate) day_ends: Timestamp,
     /// Bytes free on the volume of the working folders, where that is known.
     pub(crate) free_disk: Option<u64>,
 }
 
+/// A run that holds a slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Running {
+    pub(crate) tool: ToolName,
+    pub(crate) user_id: UserId,
+    pub(crate) by_owner: bool,
+}
+
 /// Takes or declines an assignment.
 pub(crate) fn decide(assignment: &Assignment, situation: &Situation<'_>) -> Result<(), RefusalReason> {
-    let Situation { settings, tools, draining, running, free_disk } = situation;
+    let Situation { settings, tools, draining, running, free_disk, .. } = situation;
     if *draining {
         return Err(RefusalReason::Draining);
     }
@@ -35,10 +50,8 @@ pub(crate) fn decide(assignment: &Assignment, situation: &Situation<'_>) -> Resu
     if !settings.is_enabled(tool) {
         return Err(RefusalReason::ToolNotAllowed);
     }
-    if !assignment.by_owner && runs_programs(tool) {
-        // Programs of other people run at sandbox level or not at all, and this build has no sandbox.
-        let granted = settings.is_granted(tool, assignment.user_id);
-        return Err(if granted { RefusalReason::IsolationTooLow } else { RefusalReason::ToolNotAllowed });
+    if !assignment.by_owner {
+        admit(assignment, situation)?;
     }
     let info = tools.iter().find(|info| info.name == *tool);
     match info.map(|info| &info.health) {
@@ -51,7 +64,7 @@ pub(crate) fn decide(assignment: &Assignment, situation: &Situation<'_>) -> Resu
             return Err(RefusalReason::ToolMissing { fix });
         }
     }
-    let n_alike = running.iter().filter(|name| *name == tool).count();
+    let n_alike = running.iter().filter(|run| run.tool == *tool).count();
     let max_alike = info.and_then(|info| info.max_concurrent);
     if running.len() >= settings.slots() as usize || max_alike.is_some_and(|max| n_alike >= max as usize) {
         return Err(RefusalReason::NoFreeSlot);
@@ -62,93 +75,64 @@ pub(crate) fn decide(assignment: &Assignment, situation: &Situation<'_>) -> Resu
     Ok(())
 }
 
+/// What is asked of somebody who does not own the machine: a grant, a tool that only talks, and what the grant
+/// leaves of its bounds.
+fn admit(assignment: &Assignment, situation: &Situation<'_>) -> Result<(), RefusalReason> {
+    let (tool, user) = (&assignment.tool, assignment.user_id);
+    let Some(grant) = situation.settings.grant_for(tool, user) else { return Err(RefusalReason::ToolNotAllowed) };
+    if runs_programs(tool) {
+        // Programs of other people run at sandbox level or not at all, and this build has no sandbox.
+        return Err(RefusalReason::IsolationTooLow);
+    }
+    if is_used_up(grant, situation.used.get(&(user, tool.clone())).copied().unwrap_or_default()) {
+        return Err(RefusalReason::ShareUsedUp { until: situation.day_ends });
+    }
+    let is_theirs = |run: &&Running| !run.by_owner && run.user_id == user && run.tool == *tool;
+    let n_theirs = situation.running.iter().filter(is_theirs).count();
+    if grant.slots.is_some_and(|slots| n_theirs >= slots as usize) {
+        return Err(RefusalReason::ShareSlotsTaken);
+    }
+    Ok(())
+}
+
+/// The grants that the coordinator is told: those of the settings. Whoever has used up theirs for today is named with
+/// no slot at all: their tasks wait for tomorrow, and are told why.
+pub(crate) fn offered(settings: &Settings, used: &DayUse) -> Vec<ToolGrant> {
+    let of = |user: UserId, tool: &ToolName| used.get(&(user, tool.clone())).copied().unwrap_or_default();
+    let told =
+        |grant: &Grant| ToolGrant { tool: grant.tool.clone(), user_id: grant.user.user_id(), slots: grant.slots };
+    let nothing = |user: UserId, tool: &ToolName| ToolGrant { tool: tool.clone(), user_id: Some(user), slots: Some(0) };
+    let mut offered = Vec::new();
+    for grant in &settings.grants {
+        match grant.user {
+            Grantee::User(user) if is_used_up(grant, of(user, &grant.tool)) => offered.push(nothing(user, &grant.tool)),
+            Grantee::User(_) => offered.push(told(grant)),
+            Grantee::Everyone => {
+                offered.push(told(grant));
+                let of_tool = used.keys().filter(|(_, tool)| *tool == grant.tool).map(|(user, _)| *user);
+                let spent: BTreeSet<_> = of_tool
+                    .filter(|user| {
+                        let theirs = settings.grant_for(&grant.tool, *user);
+                        let by_this = theirs.filter(|theirs| theirs.user == Grantee::Everyone);
+                        by_this.is_some_and(|theirs| is_used_up(theirs, of(*user, &grant.tool)))
+                    })
+                    .collect();
+                offered.extend(spent.into_iter().map(|user| nothing(user, &grant.tool)));
+            }
+        }
+    }
+    offered
+}
+
+fn is_used_up(grant: &Grant, used: Used) -> bool {
+    grant.runs_per_day.is_some_and(|runs| used.runs >= runs)
+        || grant.cost_per_day_usd.is_some_and(|cost| used.cost_microusd >= cost.as_micros())
+}
+
 /// Whether a tool can run programs on the machine. Everything that is not known to only talk can.
-fn runs_programs(tool: &ToolName) -> bool {
+pub fn runs_programs(tool: &ToolName) -> bool {
     !matches!(tool.as_str(), ToolName::OLLAMA | ToolName::DEMO | "anthropic-api" | "openai-api" | "gemini-api")
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::settings::Grant;
-
-    fn assignment(tool: &str, by_owner: bool) -> Assignment {
-        serde_json::from_value(json!({
-            "task_id": "018f2d3a-0000-7000-8000-000000000009",
-            "number": 9,
-            "attempt": 1,
-            "user_id": "018f2d3a-0000-7000-8000-000000000001",
-            "by_owner": by_owner,
-            "tool": tool,
-            "description": "",
-            "input": { "kind": "prompt" },
-        }))
-        .unwrap()
-    }
-
-    fn tool(name: &str, health: ToolHealth, max_concurrent: Option<u32>) -> ToolInfo {
-        ToolInfo { name: name.parse().unwrap(), version: None, health, models: Vec::new(), max_concurrent }
-    }
-
-    fn check(
-        change: impl FnOnce(&mut Settings),
-        tool_name: &str,
-        by_owner: bool,
-        running: &[&str],
-    ) -> Option<&'static str> {
-        let mut settings = Settings { slots: Some(2), ..Settings::default() };
-        change(&mut settings);
-        let tools = [
-            tool("command", ToolHealth::Ready, None),
-            tool("demo", ToolHealth::Ready, Some(1)),
-            tool("ollama", ToolHealth::Missing { fix: "install it".to_owned() }, None),
-            tool("claude-code", ToolHealth::NeedsLogin { fix: "sign in".to_owned() }, None),
-        ];
-        let running: Vec<ToolName> = running.iter().map(|name| name.parse().unwrap()).collect();
-        let situation = Situation {
-            settings: &settings,
-            tools: &tools,
-            draining: false,
-            running: &running,
-            free_disk: Some(2 * 1024 * 1024 * 1024),
-        };
-        decide(&assignment(tool_name, by_owner), &situation).err().map(|reason| reason.as_str())
-    }
-
-    fn with_command(settings: &mut Settings) {
-        settings.enable("command".parse().unwrap(), true);
-    }
-
-    #[test]
-    fn the_owner_may_use_what_is_switched_on_and_there() {
-        assert_eq!(check(|_| (), "demo", true, &[]), None);
-        assert_eq!(check(|_| (), "command", true, &[]), Some("tool_not_allowed"));
-        assert_eq!(check(with_command, "command", true, &[]), None);
-        assert_eq!(check(|_| (), "ollama", true, &[]), Some("tool_missing"));
-        assert_eq!(check(|_| (), "claude-code", true, &[]), Some("tool_needs_login"));
-        assert_eq!(check(|_| (), "codex", true, &[]), Some("tool_missing"));
-    }
-
-    #[test]
-    fn others_may_talk_but_run_nothing() {
-        assert_eq!(check(|_| (), "demo", false, &[]), None);
-        assert_eq!(check(with_command, "command", false, &[]), Some("tool_not_allowed"));
-        let granted = |settings: &mut Settings| {
-            with_command(settings);
-            let user = "018f2d3a-0000-7000-8000-000000000001".parse().unwrap();
-            settings.grants.push(Grant { tool: "command".parse().unwrap(), user });
-        };
-        assert_eq!(check(granted, "command", false, &[]), Some("isolation_too_low"));
-    }
-
-    #[test]
-    fn slots_and_pauses_and_the_disk_hold() {
-        assert_eq!(check(with_command, "command", true, &["demo"]), None);
-        assert_eq!(check(with_command, "command", true, &["demo", "command"]), Some("no_free_slot"));
-        assert_eq!(check(|_| (), "demo", true, &["demo"]), Some("no_free_slot"));
-        assert_eq!(check(|settings| settings.paused = true, "demo", true, &[]), Some("paused_by_owner"));
-        assert_eq!(check(|settings| settings.min_free_disk_mb = 4096, "demo", true, &[]), Some("disk_full"));
-    }
-}
+mod tests;

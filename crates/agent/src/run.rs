@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use swarm_model::FailureClass;
 use swarm_model::log::{LogStream, MAX_ENTRY_BYTES};
 use swarm_model::task::{Outcome, RunRecord};
 use swarm_model::time::SystemClock;
 use swarm_model::worker::AttemptRef;
-use swarm_proto::worker::AttemptResult;
+use swarm_model::{Clock as _, FailureClass, ToolName, UserId};
+use swarm_proto::worker::{Assignment, AttemptResult};
 use swarm_tools::event::LogPiece;
 use swarm_tools::{GuardBinary, Plan, RunRequest, ToolEvent, supervise};
 use tokio::sync::{Notify, mpsc};
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::artifacts;
 use crate::journal::{Journal, RunFolder, Tip};
+use crate::ledger::{Entry, Ledger};
 use crate::settings::ArtifactLimits;
 
 /// Events between the tool and the journal. When it is full the tool waits.
@@ -40,6 +41,33 @@ pub(crate) struct Run {
     /// Set before the run is ended on the agent's own account: then a run that was cut short has no result.
     pub(crate) recalled: Arc<AtomicBool>,
     pub(crate) artifacts: ArtifactLimits,
+    /// Set where the run is of somebody who does not own the machine.
+    pub(crate) shared: Option<Shared>,
+}
+
+/// Counts the run of somebody who does not own the machine.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    ledger: Arc<Ledger>,
+    user_id: UserId,
+    tool: ToolName,
+}
+
+impl Shared {
+    pub(crate) fn of(assignment: &Assignment, ledger: &Arc<Ledger>) -> Option<Self> {
+        let Assignment { user_id, tool, by_owner, .. } = assignment;
+        (!by_owner).then(|| Self { ledger: Arc::clone(ledger), user_id: *user_id, tool: tool.clone() })
+    }
+
+    /// A run that was cut short on the agent's own account runs again elsewhere: only what it cost counts. Blocks.
+    fn count(self, result: &AttemptResult, cut_short: bool) {
+        let Self { ledger, user_id, tool } = self;
+        let cost_microusd = result.record.usage.cost_microusd.unwrap_or(0);
+        let entry = Entry { attempt: result.attempt, user_id, tool, runs: u32::from(!cut_short), cost_microusd };
+        if let Err(error) = ledger.enter(entry, SystemClock.now()) {
+            tracing::error!(%error, task = %result.attempt.task_id, "what this run used is counted only until the worker stops");
+        }
+    }
 }
 
 impl Run {
@@ -57,19 +85,26 @@ impl Run {
         let (outcome, record) = Box::pin(supervised).await;
         let log = log.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
         let (attempt, folder, work, limits) = (self.attempt, self.folder, self.request.dirs.work, self.artifacts);
-        let (tip, grown, recalled) = (self.tip, self.grown, self.recalled);
+        let (tip, grown, recalled, shared) = (self.tip, self.grown, self.recalled, self.shared);
         let conclude = move || {
+            let count = |cut_short, result: &AttemptResult| {
+                if let Some(shared) = shared {
+                    shared.count(result, cut_short);
+                }
+            };
             let outcome = conclude(outcome, log, &work, limits, &tip);
             grown.notify_one();
             let result = AttemptResult { attempt, outcome, record };
             let cut_short = recalled.load(Ordering::Acquire) && matches!(result.outcome, Outcome::Cancelled { .. });
             if cut_short {
+                count(true, &result);
                 return result;
             }
             if let Err(error) = folder.write_result(&result) {
                 // Better told than kept back: killed before it is told, the run is lost and done again.
                 tracing::error!(%error, task = %attempt.task_id, "the result cannot be journalled and is sent as it is");
             }
+            count(false, &result);
             result
         };
         // Only a panic could keep it from ending.

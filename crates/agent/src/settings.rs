@@ -1,7 +1,12 @@
 //! What the owner of a machine decides about its worker: `worker.toml` in the data folder.
 //!
-//! Read and written by the agent alone; a change from elsewhere counts at the next start. An entry that is not
-//! known is refused with file and line: a typing mistake must not open a tool.
+//! Read and written by the agent alone (`owner`), which changes an entry and leaves the rest as its owner wrote
+//! it (`edit`); a change by hand counts at the next start, or with the next change through the agent. An entry
+//! that is not known is refused with file and line: a typing mistake must not open a tool.
+
+mod edit;
+mod grant;
+mod owner;
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -12,9 +17,16 @@ use serde::{Deserialize, Serialize};
 use swarm_model::{ToolName, UserId};
 use swarm_tools::ToolSettings;
 
+pub use self::edit::EditError;
+pub(crate) use self::edit::{Edit, keep_changes};
+pub use self::grant::{Dollars, Grant, Grantee, ParseDollarsError};
+pub(crate) use self::owner::SettingsOwner;
+pub use self::owner::{Changed, Preferences};
 use crate::durable;
+use crate::machine::host_name;
 
 const FILE: &str = "worker.toml";
+const MAX_SLOTS: u32 = 1024;
 const HEADER: &str = "# Settings of this machine's worker. Read at its start, and written by it.\n\n";
 
 /// The settings of a worker.
@@ -84,16 +96,6 @@ pub struct ToolSection {
     pub settings: ToolSettings,
 }
 
-/// Somebody besides the owner may use a tool.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Grant {
-    /// Which tool.
-    pub tool: ToolName,
-    /// Who.
-    pub user: UserId,
-}
-
 /// Settings that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -118,6 +120,9 @@ pub enum SettingsError {
     /// The settings cannot be written as TOML.
     #[error("the settings cannot be written")]
     Unwritable(#[from] toml::ser::Error),
+    /// What was said at the start does not fit into what the file says.
+    #[error("what was said at the start cannot be kept in the settings")]
+    Unchangeable(#[source] Box<EditError>),
 }
 
 impl Default for Settings {
@@ -180,23 +185,63 @@ impl Settings {
             }
             Err(source) => return Err(SettingsError::File { path, source }),
         };
-        let settings: Self = toml::from_str(&text).map_err(|error| SettingsError::Invalid {
-            path: path.clone(),
-            line: error.span().map_or(1, |span| line_of(&text, span.start)),
-            message: error.message().to_owned(),
-        })?;
-        let known: Vec<&ToolName> = known.into_iter().collect();
-        let unknown = settings.tools.keys().find(|name| !known.contains(name));
-        unknown.map_or(Ok(()), |name| {
-            let names: Vec<_> = known.iter().map(|name| name.as_str()).collect();
-            let place = text.find(&format!("tools.{name}")).unwrap_or(0);
-            Err(SettingsError::Invalid {
-                path,
-                line: line_of(&text, place),
-                message: format!("there is no tool \"{name}\"; there are {}", names.join(", ")),
-            })
-        })?;
+        Self::parse(&text, &path, known)
+    }
+
+    /// Reads the settings and changes nothing; none where there are none yet.
+    pub fn read<'a>(
+        data_dir: &Path,
+        known: impl IntoIterator<Item = &'a ToolName>,
+    ) -> Result<Option<Self>, SettingsError> {
+        let path = data_dir.join(FILE);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Self::parse(&text, &path, known).map(Some),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(SettingsError::File { path, source }),
+        }
+    }
+
+    fn parse<'a>(
+        text: &str,
+        path: &Path,
+        known: impl IntoIterator<Item = &'a ToolName>,
+    ) -> Result<Self, SettingsError> {
+        let invalid = |place: usize, message: String| SettingsError::Invalid {
+            path: path.to_owned(),
+            line: line_of(text, place),
+            message,
+        };
+        let settings: Self = toml::from_str(text)
+            .map_err(|error| invalid(error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
+        settings.check(known).map_err(|(named, message)| invalid(text.find(&named).unwrap_or(0), message))?;
         Ok(settings)
+    }
+
+    /// What types do not tell: gives what to look for in the file, and what is wrong with it.
+    fn check<'a>(&self, known: impl IntoIterator<Item = &'a ToolName>) -> Result<(), (String, String)> {
+        let known: Vec<&ToolName> = known.into_iter().collect();
+        let names = || known.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+        let no_tool = |name: &ToolName| format!("there is no tool \"{name}\"; there are {}", names());
+        if self.slots.is_some_and(|slots| !(1..=MAX_SLOTS).contains(&slots)) {
+            return Err(("slots".to_owned(), format!("slots is a number from 1 to {MAX_SLOTS}")));
+        }
+        if let Some(name) = self.tools.keys().find(|name| !known.contains(name)) {
+            return Err((format!("tools.{name}"), no_tool(name)));
+        }
+        for (index, grant) in self.grants.iter().enumerate() {
+            if !known.contains(&&grant.tool) {
+                return Err((format!("\"{}\"", grant.tool), no_tool(&grant.tool)));
+            }
+            if grant.slots == Some(0) {
+                return Err(("slots = 0".to_owned(), "a grant without slots grants nothing; remove it".to_owned()));
+            }
+            let is_same = |other: &Grant| other.tool == grant.tool && other.user == grant.user;
+            if self.grants[..index].iter().any(is_same) {
+                let message = format!("{} is granted to {} twice", grant.tool, grant.user);
+                return Err((grant.user.to_string(), message));
+            }
+        }
+        Ok(())
     }
 
     /// Writes the settings in one step.
@@ -225,9 +270,26 @@ impl Settings {
         self.tools.entry(tool).or_default().enabled = Some(enabled);
     }
 
-    /// Whether the owner granted a tool to somebody else.
-    pub fn is_granted(&self, tool: &ToolName, user: UserId) -> bool {
-        self.grants.iter().any(|grant| grant.tool == *tool && grant.user == user)
+    /// The grant by which somebody else may use a tool: their own before the one for everyone.
+    pub fn grant_for(&self, tool: &ToolName, user: UserId) -> Option<&Grant> {
+        let of = |who: Grantee| self.grants.iter().find(move |grant| grant.tool == *tool && grant.user == who);
+        of(Grantee::User(user)).or_else(|| of(Grantee::Everyone))
+    }
+
+    /// These settings with everything filled in that counts where nothing is set. Values that are added to the
+    /// environment of tools may be keys, and are left out.
+    pub(crate) fn effective<'a>(&self, data_dir: &Path, known: impl IntoIterator<Item = &'a ToolName>) -> Self {
+        let mut all = self.clone();
+        all.name.get_or_insert_with(host_name);
+        all.slots = Some(self.slots());
+        all.work_dir = Some(self.runs_dir(data_dir));
+        for tool in known {
+            all.enable(tool.clone(), self.is_enabled(tool));
+        }
+        for value in all.tools.values_mut().flat_map(|section| section.settings.env.values_mut()) {
+            "(hidden)".clone_into(value);
+        }
+        all
     }
 
     /// The part of the tools' own settings.

@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use swarm_client::Address;
 
 use crate::commands::{
-    account, audit, backup, completions, config, doctor, key, serve, session, swarm, task, up, user, worker,
+    account, audit, backup, completions, config, discover, doctor, key, serve, session, swarm, task, up, user, worker,
 };
 use crate::readable::{STYLES, exit_codes};
 
@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Logout,
     /// Who is signed in, and where.
     Whoami,
+    /// The coordinators on the local network.
+    Discover(discover::DiscoverArgs),
     /// The swarm at a glance.
     Status,
     /// Pause or resume the whole swarm.

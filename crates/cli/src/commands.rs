@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod discover;
 pub(crate) mod doctor;
 pub(crate) mod key;
 pub(crate) mod serve;
@@ -34,6 +35,12 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Config(command) => config::run(command, context),
         Command::Completions(args) => completions::run(args, context),
         Command::Guard => guard(),
+        Command::Worker(worker::WorkerCommand::Local(command)) => {
+            asking()?.block_on(worker::local::run(command, context))
+        }
+        Command::Worker(worker::WorkerCommand::Invite(args)) => {
+            asking()?.block_on(worker::invite::invite(args, context))
+        }
         Command::Worker(worker::WorkerCommand::Steer(command)) => asking()?.block_on(worker::steer(command, context)),
         Command::Task(command) => asking()?.block_on(task::run(command, context)),
         Command::Key(command) => asking()?.block_on(key::run(command, context)),
@@ -46,6 +53,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Whoami => asking()?.block_on(account::whoami(context)),
         Command::Status => asking()?.block_on(status::run(context)),
         Command::Swarm(command) => asking()?.block_on(swarm::run(command, context)),
+        Command::Discover(args) => asking()?.block_on(discover::run(args, context)),
         Command::Doctor(args) => asking()?.block_on(doctor::run(args, context)),
         Command::Backup(args) => asking()?.block_on(backup::backup(args, context)),
         Command::Restore(args) => asking()?.block_on(backup::restore(args, context)),

@@ -25,6 +25,12 @@ pub(crate) struct Flags {
     /// Address and port to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Let other machines in too, over TLS; at 0.0.0.0:8421 unless said otherwise.
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "0.0.0.0:8421")]
+    pub(crate) lan: Option<SocketAddr>,
+    /// With --lan: do not announce the coordinator on the local network.
+    #[arg(long)]
+    pub(crate) no_announce: bool,
     /// The folder of everything that the coordinator keeps.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
@@ -58,6 +64,8 @@ pub(crate) fn load(flags: &Flags, context: &Context, base: ServerConfig) -> Resu
     }
     config.server.insecure_http |= flags.insecure_http;
     config.server.listen = flags.listen.unwrap_or(config.server.listen);
+    config.server.tls_listen = flags.lan.or(config.server.tls_listen);
+    config.server.announce &= !flags.no_announce;
     Ok(config)
 }
 

@@ -1,6 +1,6 @@
 //! What every command is given: how to print, which folders are ours, which coordinator is meant and as whom.
 
-use swarm_client::{Address, Client, Coordinator};
+use swarm_client::{Address, Client, Coordinator, Fingerprint};
 use swarm_model::time::SystemClock;
 use swarm_model::{Clock as _, Timestamp};
 
@@ -50,14 +50,28 @@ impl Context {
 
     /// The coordinator that is meant: the one that is named, else the one used last, else the usual one.
     pub(crate) fn coordinator(&self) -> Result<Coordinator, Failure> {
-        let address = match &self.named {
-            Some(address) => address.clone(),
+        let address = self.address()?;
+        let pin = self.pin_of(&address)?;
+        Ok(Coordinator::trusted(address, pin)?)
+    }
+
+    /// Where the coordinator is that is meant.
+    pub(crate) fn address(&self) -> Result<Address, Failure> {
+        match &self.named {
+            Some(address) => Ok(address.clone()),
             None => match self.sign_ins()?.latest() {
-                Some(sign_in) => sign_in.coordinator.clone(),
-                None => USUAL_ADDRESS.parse().map_err(Failure::fault)?,
+                Some(sign_in) => Ok(sign_in.coordinator.clone()),
+                None => USUAL_ADDRESS.parse().map_err(Failure::fault),
             },
-        };
-        Ok(Coordinator::at(address)?)
+        }
+    }
+
+    /// The certificate that was pinned at an address when somebody signed in there.
+    pub(crate) fn pin_of(&self, address: &Address) -> Result<Option<Fingerprint>, Failure> {
+        if !address.is_https() {
+            return Ok(None);
+        }
+        Ok(self.sign_ins()?.at(address).and_then(|sign_in| sign_in.fingerprint))
     }
 
     /// The coordinator as the person who signed in, or as whom `GARAGESWARM_TOKEN` stands for.

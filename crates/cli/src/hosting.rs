@@ -5,9 +5,10 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use swarm_client::{Address, ClientError};
+use serde::Serialize;
+use swarm_client::{Address, ClientError, Fingerprint};
 use swarm_model::time::SystemClock;
-use swarm_server::{AppState, Coordinator, ServerConfig, StartError, telemetry};
+use swarm_server::{AppState, Coordinator, Listeners, ServerConfig, StartError, telemetry};
 use swarm_store::{Holder, OpenOptions, StoreError, Stores};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::failure::{Exit, Failure, with_causes};
 use crate::interrupt::StopSignals;
 use crate::places::make_private_dir;
+use crate::readable::{BOLD, DIM};
 
 /// A coordinator that answers.
 #[derive(Debug)]
@@ -28,6 +30,26 @@ pub(crate) struct Hosted {
     serving: JoinHandle<Result<(), StartError>>,
 }
 
+/// How other machines reach a coordinator.
+#[derive(Debug, Serialize)]
+pub(crate) struct Lan {
+    pub(crate) addresses: Vec<String>,
+    /// What they pin; none where the usual authorities vouch for the certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<Fingerprint>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) words: Option<String>,
+}
+
+impl Lan {
+    /// Where, the words to compare, and how a machine is invited.
+    pub(crate) fn words_for_people(&self) -> String {
+        let words = self.words.as_ref().map(|words| format!("\nknown by the words {BOLD}{words}{BOLD:#}"));
+        let (addresses, words) = (self.addresses.join("\n"), words.unwrap_or_default());
+        format!("{addresses}{words}\n{DIM}`garageswarm worker invite` adds a machine{DIM:#}")
+    }
+}
+
 impl Hosted {
     /// Binds the address, opens the store, starts the coordinator and serves it.
     pub(crate) async fn start(mut config: ServerConfig) -> Result<Self, Failure> {
@@ -36,13 +58,26 @@ impl Hosted {
         make_private_dir(&config.storage.data_dir)?;
         let listener = bind(config.server.listen).await?;
         config.server.listen = listener.local_addr()?;
+        let tls = match config.server.tls_listen {
+            Some(listen) => Some(bind_tls(listen).await?),
+            None => None,
+        };
+        config.server.tls_listen = tls.as_ref().map(TcpListener::local_addr).transpose()?;
         let address = local_address(config.server.listen)?;
         let stores = open_stores(&config).await?;
         let coordinator = Coordinator::start(config, stores, Arc::new(SystemClock)).await.map_err(Failure::fault)?;
         let state = coordinator.state().clone();
         let shutdown = CancellationToken::new();
-        let serving = tokio::spawn(coordinator.serve(listener, shutdown.clone()));
+        let serving = tokio::spawn(coordinator.serve(Listeners { plain: listener, tls }, shutdown.clone()));
         Ok(Self { state, address, signals, shutdown, serving })
+    }
+
+    /// How other machines reach it; none without a TLS listener.
+    pub(crate) fn lan(&self) -> Option<Lan> {
+        let addresses = self.state.lan_addresses();
+        let fingerprint = self.state.fingerprint();
+        let words = fingerprint.map(|fingerprint| fingerprint.words());
+        (!addresses.is_empty()).then_some(Lan { addresses, fingerprint, words })
     }
 
     /// Waits until somebody asks to stop. A coordinator that ends by itself is a failure.
@@ -82,6 +117,21 @@ async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
             Err(Failure::new(Exit::Fault, format!("{listen} cannot be listened on: {error}")).advise(advice))
         }
     }
+}
+
+async fn bind_tls(listen: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(listen).await.map_err(|error| {
+        let (exit, advice) = match error.kind() {
+            ErrorKind::AddrInUse => {
+                (Exit::Refused, format!("take another port: --lan {}:0 takes a free one", listen.ip()))
+            }
+            ErrorKind::AddrNotAvailable => {
+                (Exit::Fault, "this machine does not have that address: name another one with --lan".to_owned())
+            }
+            _ => (Exit::Fault, "name another address with --lan".to_owned()),
+        };
+        Failure::new(exit, format!("{listen} cannot be listened on: {error}")).advise(advice)
+    })
 }
 
 /// Says by whom a port is taken.

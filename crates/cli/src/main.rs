@@ -13,6 +13,7 @@ mod failure;
 mod follow;
 mod hosting;
 mod interrupt;
+mod kept;
 mod output;
 mod places;
 mod readable;

@@ -16,6 +16,8 @@ pub(crate) const WARN: Style = AnsiColor::Yellow.on_default();
 pub(crate) const DIM: Style = Style::new().dimmed();
 pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const NORMAL: Style = Style::new();
+/// Light blocks on dark, whatever the terminal's own colours are.
+pub(crate) const QR: Style = AnsiColor::BrightWhite.on_default().bg_color(Some(anstyle::Color::Ansi(AnsiColor::Black)));
 
 /// The colours of `--help`.
 pub(crate) const STYLES: clap::builder::Styles =

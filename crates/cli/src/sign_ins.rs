@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use swarm_client::Address;
+use swarm_client::{Address, Coordinator, Fingerprint};
 
 use crate::failure::{Exit, Failure, with_causes};
 use crate::places::{Places, make_private_dir};
@@ -37,6 +37,9 @@ struct Known {
 pub(crate) struct SignIn {
     /// Where it is.
     pub(crate) coordinator: Address,
+    /// The certificate that it must have; none where the usual authorities vouch for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fingerprint: Option<Fingerprint>,
     /// The data folder, where it is the coordinator of `up` on this machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) data_dir: Option<PathBuf>,
@@ -81,6 +84,16 @@ impl SignIns {
         self.known.sign_ins.first()
     }
 
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// All of them, the latest one first.
+    pub(crate) fn all(&self) -> &[SignIn] {
+        &self.known.sign_ins
+    }
+
     /// The latest one at an address.
     pub(crate) fn at(&self, address: &Address) -> Option<&SignIn> {
         self.known.sign_ins.iter().find(|sign_in| sign_in.coordinator == *address)
@@ -108,22 +121,23 @@ impl SignIns {
     /// Keeps a sign-in as the latest one, in place of an earlier one of the same coordinator. Says where.
     pub(crate) fn keep(
         &mut self,
-        coordinator: &Address,
+        coordinator: &Coordinator,
         data_dir: Option<&Path>,
         username: &str,
         token: &str,
-    ) -> Result<&'static str, Failure> {
+    ) -> Result<String, Failure> {
         let mut new = SignIn {
-            coordinator: coordinator.clone(),
+            coordinator: coordinator.address().clone(),
+            fingerprint: coordinator.pin(),
             data_dir: data_dir.map(Path::to_owned),
             username: username.to_owned(),
             token: Kept::Keychain,
         };
         let place = match self.vault.set(&new.name_in_keychain(), token) {
-            Ok(()) => "the keychain",
-            Err(_) => {
+            Ok(()) => "the keychain".to_owned(),
+            Err(error) => {
                 new.token = Kept::File { token: token.to_owned() };
-                "a file that only you may read"
+                format!("a file that only you may read ({}); `garageswarm doctor` looks into it", with_causes(&error))
             }
         };
         self.known.sign_ins.retain(|known| !known.is_same(&new));
@@ -209,6 +223,10 @@ mod tests {
         SignIns { path: folder.join(FILE), vault: Vault::off(), known: Known::default() }
     }
 
+    fn at(address: &Address) -> Coordinator {
+        Coordinator::at(address.clone()).unwrap()
+    }
+
     fn again(folder: &Path) -> SignIns {
         let known = serde_json::from_slice(&fs::read(folder.join(FILE)).unwrap()).unwrap();
         SignIns { known, ..sign_ins(folder) }
@@ -220,9 +238,9 @@ mod tests {
         let (one, two): (Address, Address) =
             ("http://127.0.0.1:1".parse().unwrap(), "https://two.example".parse().unwrap());
         let mut known = sign_ins(folder.path());
-        known.keep(&one, None, "ada", "first").unwrap();
-        known.keep(&two, None, "ada", "second").unwrap();
-        known.keep(&one, None, "ben", "third").unwrap();
+        known.keep(&at(&one), None, "ada", "first").unwrap();
+        known.keep(&at(&two), None, "ada", "second").unwrap();
+        known.keep(&at(&one), None, "ben", "third").unwrap();
 
         let known = again(folder.path());
         assert_eq!(known.latest().unwrap().coordinator, one);
@@ -236,13 +254,22 @@ mod tests {
         let (before, after): (Address, Address) =
             ("http://127.0.0.1:1".parse().unwrap(), "http://127.0.0.1:2".parse().unwrap());
         let mut known = sign_ins(folder.path());
-        known.keep(&before, Some(Path::new("/data")), "ada", "token").unwrap();
-        known.keep(&before, None, "ada", "of another coordinator").unwrap();
+        known.keep(&at(&before), Some(Path::new("/data")), "ada", "token").unwrap();
+        known.keep(&at(&before), None, "ada", "of another coordinator").unwrap();
         known.moved(Path::new("/data"), &after).unwrap();
         let known = again(folder.path());
         assert_eq!(known.latest().unwrap().coordinator, after);
         assert_eq!(known.token(known.of_data_dir(Path::new("/data")).unwrap()).unwrap().as_deref(), Some("token"));
         assert!(known.at(&before).is_some());
+    }
+
+    #[test]
+    fn the_pin_is_kept_beside_the_address() {
+        let folder = tempfile::tempdir().unwrap();
+        let (address, pin) = ("https://10.0.0.2:8421".parse::<Address>().unwrap(), Fingerprint::new([7; 32]));
+        let mut known = sign_ins(folder.path());
+        known.keep(&Coordinator::pinned(address.clone(), pin).unwrap(), None, "ada", "token").unwrap();
+        assert_eq!(again(folder.path()).at(&address).unwrap().fingerprint, Some(pin));
     }
 
     #[cfg(unix)]
@@ -251,7 +278,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let mut known = sign_ins(folder.path());
-        known.keep(&"http://127.0.0.1:1".parse().unwrap(), None, "ada", "token").unwrap();
+        known.keep(&at(&"http://127.0.0.1:1".parse().unwrap()), None, "ada", "token").unwrap();
         let mode = fs::metadata(folder.path().join(FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let shown = format!("{known:?}");

@@ -31,6 +31,11 @@ impl Address {
         }
     }
 
+    /// Whether it is spoken to over TLS.
+    pub fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
     /// The name or number of the machine.
     pub fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()

@@ -44,6 +44,12 @@ impl Client {
         &self.http.address
     }
 
+    /// The certificate that the coordinator must have; none where the usual authorities vouch for it.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn pin(&self) -> Option<swarm_proto::Fingerprint> {
+        self.http.pin
+    }
+
     /// Opens the socket on which events and logs come. Natively the token goes along as a header, in a browser
     /// a one-use ticket goes along in the address.
     pub async fn watch(&self, user_id: UserId) -> Result<ViewerSocket, ClientError> {
@@ -51,7 +57,7 @@ impl Client {
         let entry = Entry::Bearer(self.token());
         #[cfg(target_arch = "wasm32")]
         let entry = Entry::Ticket(self.ticket().await?.ticket);
-        socket::open(&self.http.address, &[&"ws", &"client", &user_id], entry).await
+        socket::open(&self.http, &[&"ws", &"client", &user_id], entry).await
     }
 
     fn token(&self) -> String {

@@ -22,6 +22,34 @@ impl Coordinator {
         Ok(Self { http: Http::new(address)? })
     }
 
+    /// The coordinator at `address` that has this certificate, or one that it signed: everything else there is
+    /// refused before anything is sent.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn pinned(address: Address, pin: swarm_proto::Fingerprint) -> Result<Self, ClientError> {
+        Ok(Self { http: Http::pinned(address, pin)? })
+    }
+
+    /// The coordinator at `address`, by its pin where it has one.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn trusted(address: Address, pin: Option<swarm_proto::Fingerprint>) -> Result<Self, ClientError> {
+        match pin {
+            Some(pin) => Self::pinned(address, pin),
+            None => Self::at(address),
+        }
+    }
+
+    /// The certificate that it must have; none where the usual authorities vouch for it.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn pin(&self) -> Option<swarm_proto::Fingerprint> {
+        self.http.pin
+    }
+
+    /// Whether a coordinator answers there, and is the one that is trusted. No credential goes along.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub async fn knock(&self) -> Result<(), ClientError> {
+        self.http.knock().await
+    }
+
     /// Where it is.
     pub fn address(&self) -> &Address {
         &self.http.address

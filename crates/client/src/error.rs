@@ -30,6 +30,23 @@ pub enum ClientError {
         #[source]
         source: Source,
     },
+    /// It shows another certificate than the one that was pinned.
+    #[error(
+        "{address} shows another certificate than the one that was pinned: somebody may be in between, or the \
+         coordinator was set up anew. Nothing was sent"
+    )]
+    OtherCertificate {
+        /// Where.
+        address: Address,
+    },
+    /// A coordinator that has a pin is spoken to over TLS alone.
+    #[error(
+        "{address} is plain HTTP, and this coordinator is known by its certificate: its address begins with https://"
+    )]
+    PinnedInPlain {
+        /// Where.
+        address: Address,
+    },
     /// The connection broke in the middle; the request may have been carried out or not.
     #[error("the connection to {address} broke")]
     Broken {
@@ -112,6 +129,8 @@ impl ClientError {
             | Self::BadGateway { .. }
             | Self::Closed { .. } => true,
             Self::Untrusted { .. }
+            | Self::OtherCertificate { .. }
+            | Self::PinnedInPlain { .. }
             | Self::NotACoordinator { .. }
             | Self::Unreadable { .. }
             | Self::Address(_)

@@ -3,11 +3,15 @@
 //! A redirect is never followed: a coordinator gives none, and a credential must not travel.
 
 use std::fmt::Display;
+#[cfg(not(target_arch = "wasm32"))]
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+#[cfg(not(target_arch = "wasm32"))]
+use swarm_proto::Fingerprint;
 use swarm_proto::{ErrorCode, Problem};
 
 use crate::{Address, ClientError};
@@ -22,13 +26,72 @@ const MAX_NAMED: usize = 60;
 #[derive(Debug, Clone)]
 pub(crate) struct Http {
     pub(crate) address: Address,
+    /// The certificate that it must have.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) pin: Option<Fingerprint>,
+    /// How it is trusted.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) tls: Arc<rustls::ClientConfig>,
     inner: reqwest::Client,
 }
 
 impl Http {
     pub(crate) fn new(address: Address) -> Result<Self, ClientError> {
-        let inner = builder(&address).build().map_err(|error| ClientError::Unsendable(error.into()))?;
-        Ok(Self { address, inner })
+        #[cfg(not(target_arch = "wasm32"))]
+        let http = Self::with_tls(address, crate::tls::config(), None);
+        #[cfg(target_arch = "wasm32")]
+        let http = reqwest::Client::builder()
+            .build()
+            .map(|inner| Self { address, inner })
+            .map_err(|error| ClientError::Unsendable(error.into()));
+        http
+    }
+
+    /// Requests to the coordinator that has this certificate. Plain HTTP has none.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn pinned(address: Address, pin: Fingerprint) -> Result<Self, ClientError> {
+        if !address.is_https() {
+            return Err(ClientError::PinnedInPlain { address });
+        }
+        Self::with_tls(address, crate::tls::pinned(pin), Some(pin))
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn trusted(address: Address, pin: Option<Fingerprint>) -> Result<Self, ClientError> {
+        match pin {
+            Some(pin) => Self::pinned(address, pin),
+            None => Self::new(address),
+        }
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn with_tls(
+        address: Address,
+        tls: Arc<rustls::ClientConfig>,
+        pin: Option<Fingerprint>,
+    ) -> Result<Self, ClientError> {
+        let builder = reqwest::Client::builder()
+            .tls_backend_preconfigured((*tls).clone())
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(10))
+            .tcp_nodelay(true)
+            // A coordinator closes idle connections after ten seconds: ours is never the request that meets the end.
+            .pool_idle_timeout(Duration::from_secs(5))
+            .user_agent(concat!("garageswarm/", env!("CARGO_PKG_VERSION")));
+        // A proxy named in the environment knows neither this machine's loopback nor its neighbours.
+        let builder = if address.is_loopback() || pin.is_some() { builder.no_proxy() } else { builder };
+        let inner = builder.build().map_err(|error| ClientError::Unsendable(error.into()))?;
+        Ok(Self { address, pin, tls, inner })
+    }
+
+    /// Asks what nobody may know without a credential: being refused shows that a coordinator is there.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) async fn knock(&self) -> Result<(), ClientError> {
+        match self.send(self.request(Method::GET, &[&"auth", &"me"])).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_unauthenticated() => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// A request without a credential.
@@ -100,7 +163,7 @@ impl Http {
         }
         #[cfg(not(target_arch = "wasm32"))]
         if let Some(reason) = distrust(&error) {
-            return ClientError::Untrusted { address, source: Box::new(reason) };
+            return untrusted(address, reason);
         }
         if never_connected(&error) {
             ClientError::Unreachable { address, source: error.into() }
@@ -108,23 +171,6 @@ impl Http {
             ClientError::Broken { address, source: error.into() }
         }
     }
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-fn builder(address: &Address) -> reqwest::ClientBuilder {
-    let builder = reqwest::Client::builder()
-        .tls_backend_preconfigured((*crate::tls::config()).clone())
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(Duration::from_secs(10))
-        .tcp_nodelay(true)
-        .user_agent(concat!("garageswarm/", env!("CARGO_PKG_VERSION")));
-    // A proxy named in the environment cannot know this machine's loopback.
-    if address.is_loopback() { builder.no_proxy() } else { builder }
-}
-
-#[cfg(target_arch = "wasm32")]
-fn builder(_: &Address) -> reqwest::ClientBuilder {
-    reqwest::Client::builder()
 }
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -136,6 +182,16 @@ fn never_connected(error: &reqwest::Error) -> bool {
 #[cfg(target_arch = "wasm32")]
 fn never_connected(error: &reqwest::Error) -> bool {
     error.is_request()
+}
+
+/// What a fault of the certificate means.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn untrusted(address: Address, error: rustls::Error) -> ClientError {
+    if crate::pin::is_other_certificate(&error) {
+        ClientError::OtherCertificate { address }
+    } else {
+        ClientError::Untrusted { address, source: Box::new(error) }
+    }
 }
 
 /// The certificate's fault, where there is one among the causes.

@@ -12,8 +12,14 @@
 mod address;
 mod client;
 mod coordinator;
+#[cfg(not(target_arch = "wasm32"))]
+mod discover;
 mod error;
+#[cfg(not(target_arch = "wasm32"))]
+mod glance;
 mod http;
+#[cfg(not(target_arch = "wasm32"))]
+mod pin;
 mod socket;
 #[cfg(not(target_arch = "wasm32"))]
 mod tls;
@@ -24,8 +30,13 @@ pub use address::{Address, ParseAddressError};
 pub use client::Client;
 pub use client::tasks::Download;
 pub use coordinator::Coordinator;
+#[cfg(not(target_arch = "wasm32"))]
+pub use discover::{Announced, DiscoverError, discover, find};
 pub use error::ClientError;
+#[cfg(not(target_arch = "wasm32"))]
+pub use glance::{Glance, glance};
 pub use socket::{Socket, SocketReceiver, SocketSender, ViewerSocket, WorkerSocket};
+pub use swarm_proto::Fingerprint;
 #[cfg(not(target_arch = "wasm32"))]
 pub use worker::WorkerClient;
 

@@ -21,6 +21,7 @@ use serde::de::DeserializeOwned;
 use swarm_proto::client::{FromViewer, ToViewer};
 use swarm_proto::worker::{ToCoordinator, ToWorker};
 
+use crate::http::Http;
 use crate::{Address, ClientError};
 
 /// The socket of a worker.
@@ -59,11 +60,12 @@ pub(crate) enum Entry {
 
 /// Opens a socket at an endpoint.
 pub(crate) async fn open<Out, In>(
-    address: &Address,
+    http: &Http,
     parts: &[&dyn Display],
     entry: Entry,
 ) -> Result<Socket<Out, In>, ClientError> {
-    let (sink, stream) = transport::open(address, address.socket(parts), entry).await?;
+    let address = &http.address;
+    let (sink, stream) = transport::open(http, address.socket(parts), entry).await?;
     Ok(Socket {
         sender: SocketSender { address: address.clone(), sink, frames: PhantomData },
         receiver: SocketReceiver { address: address.clone(), stream, frames: PhantomData },

@@ -3,6 +3,7 @@
 //! A worker lives on its socket; the methods carry the same content over HTTP for those that have none.
 
 use std::fmt::{self, Display};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder};
@@ -20,10 +21,10 @@ use crate::{Address, Body, ClientError, WorkerSocket};
 /// How long an upload may take.
 const UPLOAD: Duration = Duration::from_mins(10);
 
-/// An enrolled worker.
+/// An enrolled worker. Clones share where the coordinator is.
 #[derive(Clone)]
 pub struct WorkerClient {
-    http: Http,
+    http: Arc<RwLock<Http>>,
     worker_id: WorkerId,
     credential: String,
 }
@@ -31,7 +32,7 @@ pub struct WorkerClient {
 impl fmt::Debug for WorkerClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WorkerClient")
-            .field("address", &self.http.address)
+            .field("address", &self.address())
             .field("worker_id", &self.worker_id)
             .finish_non_exhaustive()
     }
@@ -39,12 +40,12 @@ impl fmt::Debug for WorkerClient {
 
 impl WorkerClient {
     pub(crate) fn new(http: Http, worker_id: WorkerId, credential: String) -> Self {
-        Self { http, worker_id, credential }
+        Self { http: Arc::new(RwLock::new(http)), worker_id, credential }
     }
 
     /// Where the coordinator is.
-    pub fn address(&self) -> &Address {
-        &self.http.address
+    pub fn address(&self) -> Address {
+        self.http().address
     }
 
     /// Who the worker is.
@@ -52,10 +53,30 @@ impl WorkerClient {
         self.worker_id
     }
 
+    /// The certificate that the coordinator must have; none where the usual authorities vouch for it.
+    pub fn pin(&self) -> Option<swarm_proto::Fingerprint> {
+        self.http().pin
+    }
+
+    /// The same worker, should its coordinator be at this address. The pin goes along.
+    pub fn elsewhere(&self, address: Address) -> Result<Self, ClientError> {
+        let http = Arc::new(RwLock::new(Http::trusted(address, self.pin())?));
+        Ok(Self { http, ..self.clone() })
+    }
+
+    /// The coordinator is where `other` found it: from now on all clones ask there.
+    pub fn follow(&self, other: &Self) {
+        *self.http.write().unwrap_or_else(PoisonError::into_inner) = other.http();
+    }
+
+    fn http(&self) -> Http {
+        self.http.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Opens the socket. `hello` is the first frame to send.
     pub async fn connect(&self) -> Result<WorkerSocket, ClientError> {
         let entry = Entry::Bearer(self.credential.clone());
-        socket::open(&self.http.address, &[&"ws", &"worker", &self.worker_id], entry).await
+        socket::open(&self.http(), &[&"ws", &"worker", &self.worker_id], entry).await
     }
 
     /// Reports that the worker lives and what it works on.
@@ -90,10 +111,10 @@ impl WorkerClient {
     fn request(&self, method: Method, parts: &[&dyn Display]) -> RequestBuilder {
         let mut path: Vec<&dyn Display> = vec![&"workers", &self.worker_id];
         path.extend(parts);
-        self.http.request(method, &path).bearer_auth(&self.credential)
+        self.http().request(method, &path).bearer_auth(&self.credential)
     }
 
     async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
-        self.http.json(request).await
+        self.http().json(request).await
     }
 }

@@ -532,7 +532,13 @@ impl Fleet {
                 reasons.push(format!("it already runs as many {} tasks as it allows", choice.tool));
             }
             Some(choice) if !member.has_share_for(key.user, &choice.tool) => {
-                reasons.push("the slots that its owner shares with this person are taken".to_owned());
+                let is_used_up = member.profile.slots_for(key.user, &choice.tool) == Some(0);
+                let why = if is_used_up {
+                    "what its owner shares with this person for a day is used up"
+                } else {
+                    "the slots that its owner shares with this person are taken"
+                };
+                reasons.push(why.to_owned());
             }
             Some(_) => {}
         }

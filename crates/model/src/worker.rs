@@ -223,7 +223,10 @@ impl RefusalReason {
             Self::ToolMissing { fix } => format!("the tool is not on this machine: {fix}"),
             Self::ToolNotAllowed => "the owner of the machine has not allowed this tool to this person".to_owned(),
             Self::ToolNeedsLogin { fix } => format!("the tool is not signed in: {fix}"),
-            Self::IsolationTooLow => "the machine has no isolation as strong as asked for".to_owned(),
+            Self::IsolationTooLow => {
+                "this tool can run programs; those of other people run only in a sandbox, and the machine has none"
+                    .to_owned()
+            }
             Self::ShareSlotsTaken => "the slots that the owner shares with this person are taken".to_owned(),
             Self::ShareUsedUp { until } => {
                 format!("what the owner shares with this person for a day is used up until {until}")

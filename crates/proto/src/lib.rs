@@ -10,6 +10,8 @@ pub mod audit;
 pub mod auth;
 pub mod client;
 pub mod error;
+pub mod fingerprint;
+pub mod join;
 pub mod keys;
 pub mod status;
 pub mod tasks;
@@ -17,11 +19,16 @@ pub mod worker;
 pub mod workers;
 
 pub use error::{ErrorCode, Problem};
+pub use fingerprint::{Fingerprint, ParseFingerprintError};
+pub use join::{JoinLink, JoinLinkError};
 
 use serde::{Deserialize, Serialize};
 
 /// Where the REST interface begins.
 pub const API_PREFIX: &str = "/api/v1";
+
+/// Under which type coordinators announce themselves on the local network (DNS-SD).
+pub const ANNOUNCED_AS: &str = "_garageswarm._tcp.local.";
 
 /// One page of a list, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ use swarm_model::task::Usage;
 use swarm_model::worker::{AttemptRef, Capabilities, LeaseTerms, Load, Pauses, ShareLimits, ToolGrant};
 use swarm_model::{BootId, FailureClass, TaskNumber, Timestamp, ToolName, UserId, WorkerId, WorkerStatus};
 
+use crate::fingerprint::Fingerprint;
 use crate::worker::Assignment;
 
 /// A worker.
@@ -171,6 +172,47 @@ pub struct RegisteredWorker {
 impl std::fmt::Debug for RegisteredWorker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RegisteredWorker").field("worker_id", &self.worker_id).finish_non_exhaustive()
+    }
+}
+
+/// `POST /workers/invitations`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct InviteWorker {
+    /// What to call the key in lists; says for which machine it is.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+/// An invitation for one machine, shown once.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WorkerInvitation {
+    /// The worker key that the link carries.
+    pub code: String,
+    /// All of it in one line, for `garageswarm worker run --join`.
+    pub link: String,
+    /// Where the coordinator is reached, the likeliest first.
+    pub addresses: Vec<String>,
+    /// The certificate that the machine must find there; absent where the usual authorities vouch for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+    /// Three words for people to compare with what the machine shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// Shows no secret.
+impl std::fmt::Debug for WorkerInvitation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WorkerInvitation")
+            .field("addresses", &self.addresses)
+            .field("fingerprint", &self.fingerprint)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
     }
 }
 

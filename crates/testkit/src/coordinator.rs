@@ -10,12 +10,13 @@ use axum::Router;
 use axum::http::Method;
 use swarm_client::{Address, Client, Coordinator as Remote, WorkerClient};
 use swarm_model::rights::InstanceRole;
+use swarm_model::time::SystemClock;
 use swarm_model::tool::{ToolHealth, ToolInfo};
 use swarm_model::worker::Capabilities;
 use swarm_model::{Clock, TaskNumber, TaskStatus, UserId};
 use swarm_proto::workers::RegisterWorker;
 use swarm_server::setup::bootstrap_first_user;
-use swarm_server::{AppState, Coordinator, ServerConfig};
+use swarm_server::{AppState, Coordinator, Listeners, ServerConfig};
 use swarm_store::people::NewUser;
 use swarm_store::{AuditEntry, Holder, OpenOptions, Stores};
 use tempfile::TempDir;
@@ -35,6 +36,7 @@ pub struct Builder {
     users: Vec<String>,
     workers: Vec<(String, Capabilities)>,
     may_leave_leases: bool,
+    with_tls: bool,
 }
 
 /// A person with a command line's token. The first one is the admin.
@@ -56,6 +58,7 @@ pub struct TestCoordinator {
     router: Router,
     clock: FakeClock,
     address: SocketAddr,
+    tls_address: Option<SocketAddr>,
     users: HashMap<String, TestUser>,
     workers: HashMap<String, WorkerClient>,
     shutdown: CancellationToken,
@@ -94,6 +97,13 @@ impl Builder {
         self
     }
 
+    /// With a TLS listener and a certificate of its own. Certificates are of a time, so the clock shows the real one.
+    pub fn with_tls(mut self) -> Self {
+        self.with_tls = true;
+        self.clock.set(SystemClock.now());
+        self
+    }
+
     /// The test ends with tasks on workers, and means it.
     pub fn may_leave_leases(mut self) -> Self {
         self.may_leave_leases = true;
@@ -107,6 +117,9 @@ impl Builder {
         let address = listener.local_addr()?;
         self.config.server.listen = address;
         self.config.storage.data_dir = folder.path().to_owned();
+        let tls = if self.with_tls { Some(TcpListener::bind(("127.0.0.1", 0)).await?) } else { None };
+        let tls_address = tls.as_ref().map(TcpListener::local_addr).transpose()?;
+        self.config.server.tls_listen = tls_address;
 
         let holder = Holder::this_process("test", address.to_string());
         let options = OpenOptions::new(holder, self.config.blobs_dir());
@@ -115,13 +128,14 @@ impl Builder {
         let coordinator = Coordinator::start(self.config, stores, clock).await?;
         let (state, router) = (coordinator.state().clone(), coordinator.router());
         let shutdown = CancellationToken::new();
-        let serving = tokio::spawn(coordinator.serve(listener, shutdown.clone()));
+        let serving = tokio::spawn(coordinator.serve(Listeners { plain: listener, tls }, shutdown.clone()));
 
         let mut test = TestCoordinator {
             state,
             router,
             clock: self.clock,
             address,
+            tls_address,
             users: HashMap::new(),
             workers: HashMap::new(),
             shutdown,
@@ -170,6 +184,17 @@ impl TestCoordinator {
     pub fn remote(&self) -> Result<Remote> {
         let address: Address = self.url().parse()?;
         Ok(Remote::at(address)?)
+    }
+
+    /// Where its TLS listener is.
+    pub fn tls_address(&self) -> Result<SocketAddr> {
+        self.tls_address.context("with_tls() makes one")
+    }
+
+    /// The same over TLS, by its fingerprint.
+    pub fn pinned(&self) -> Result<Remote> {
+        let address: Address = format!("https://{}", self.tls_address()?).parse()?;
+        Ok(Remote::pinned(address, self.state.fingerprint().context("it has a certificate of its own")?)?)
     }
 
     /// A person of [`Builder::with_user`].

@@ -5,8 +5,8 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::json;
-use swarm_model::KeyId;
 use swarm_model::rights::{Operation, Scope};
+use swarm_model::{KeyId, UserId};
 use swarm_proto::ErrorCode;
 use swarm_proto::keys::{CreateKey, CreatedKey, Key, KeyKind};
 use swarm_store::token::{KeyKind as StoredKind, KeyRecord, NewKey};
@@ -48,16 +48,7 @@ async fn create_key(
     let (person, _) = identity.signed_in()?;
     identity.require(Operation::ManageKeys, identity.relation_to_user(person.user_id))?;
     check(&wish)?;
-    let now = state.now();
-    let counts = |key: &KeyRecord| key.revoked_at.is_none() && key.expires_at.is_none_or(|end| end > now);
-    let live = state.stores.tokens.keys(Some(person.user_id)).await?.iter().filter(|key| counts(key)).count();
-    let most = state.config.limits.keys;
-    if live >= most {
-        return Err(ApiError::new(
-            ErrorCode::Conflict,
-            format!("{live} of your keys count, and {most} may (limits.keys): revoke some first."),
-        ));
-    }
+    check_room(&state, person.user_id).await?;
     let issued = secret::issue(purpose(wish.kind));
     let key_id = state.new_id(KeyId::new);
     let scopes = scopes(&wish);
@@ -94,6 +85,21 @@ async fn revoke_key(
     let revoked = state.stores.tokens.revoke_key(id, &audit).await?;
     state.end_credentials(&revoked).await;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Refuses one key more than a person may have.
+pub(super) async fn check_room(state: &AppState, user_id: UserId) -> Result<(), ApiError> {
+    let now = state.now();
+    let counts = |key: &KeyRecord| key.revoked_at.is_none() && key.expires_at.is_none_or(|end| end > now);
+    let live = state.stores.tokens.keys(Some(user_id)).await?.iter().filter(|key| counts(key)).count();
+    let most = state.config.limits.keys;
+    if live >= most {
+        return Err(ApiError::new(
+            ErrorCode::Conflict,
+            format!("{live} of your keys count, and {most} may (limits.keys): revoke some first."),
+        ));
+    }
+    Ok(())
 }
 
 fn check(wish: &CreateKey) -> Result<(), ApiError> {

@@ -107,7 +107,7 @@ async fn reset_password(
     };
     let audit = identity.audit(&state, "sign_in_link_created", format!("user:{id}"));
     state.stores.tokens.create_token(&token, &audit).await?;
-    let link = format!("{}/signin#{secret}", state.config.base_url());
+    let link = format!("{}/signin#{secret}", state.outward_url());
     Ok(Json(PasswordReset { link, expires_at }))
 }
 

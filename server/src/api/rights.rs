@@ -56,6 +56,7 @@ pub(super) const NEEDED: &[(&str, &str, Operation)] = &[
     ("get", "/tasks/{id}/placement", Operation::ReadTask),
     ("get", "/workers", Operation::ReadWorker),
     ("post", "/workers/register", Operation::EnrolWorker),
+    ("post", "/workers/invitations", Operation::ManageKeys),
     ("get", "/workers/{id}", Operation::ReadWorker),
     ("put", "/workers/{id}", Operation::ManageWorker),
     ("delete", "/workers/{id}", Operation::ManageWorker),

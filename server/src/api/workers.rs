@@ -3,6 +3,7 @@
 mod artifacts;
 mod enrol;
 mod http;
+mod invite;
 mod people;
 mod runs;
 mod shares;
@@ -28,6 +29,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(people::list_workers))
         .routes(routes!(enrol::register_worker))
+        .routes(routes!(invite::invite_worker))
         .routes(routes!(people::get_worker, people::change_worker, people::remove_worker))
         .routes(routes!(shares::list_shares, shares::share_worker))
         .routes(routes!(shares::unshare_worker))

@@ -16,16 +16,25 @@ use swarm_proto::ErrorCode;
 
 use crate::config::Listening;
 use crate::error::ApiError;
+use crate::machine;
 use crate::state::AppState;
 
 /// The names by which the coordinator is known.
 #[derive(Debug, Clone)]
 pub(crate) struct KnownNames {
     listen: SocketAddr,
+    tls: Option<TlsNames>,
     hosts: Vec<KnownHost>,
     origins: Vec<String>,
     is_https: bool,
     insecure_http: bool,
+}
+
+/// By which names the TLS listener is known besides any bare address.
+#[derive(Debug, Clone)]
+struct TlsNames {
+    port: u16,
+    names: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -59,7 +68,8 @@ impl KnownNames {
         }
         let origins =
             config.allowed_origins.iter().map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()).collect();
-        Self { listen: config.listen, hosts, origins, is_https, insecure_http: config.insecure_http }
+        let tls = config.tls_listen.map(|listen| TlsNames { port: listen.port(), names: machine::host_names() });
+        Self { listen: config.listen, tls, hosts, origins, is_https, insecure_http: config.insecure_http }
     }
 
     /// Whether `host` (a name, perhaps with a port) is one of ours.
@@ -79,13 +89,22 @@ impl KnownNames {
             Some(("https", host)) => (443, host),
             _ => return false,
         };
-        plain_authority(host)
-            .is_some_and(|authority| self.knows(&lower_name(&authority), authority.port_u16().or(Some(usual))))
+        let Some(authority) = plain_authority(host) else { return false };
+        let (name, port) = (lower_name(&authority), authority.port_u16().or(Some(usual)));
+        // A page that came in plain is not one of the TLS listener's.
+        let is_ours = usual == 443 || !self.is_tls(port);
+        is_ours && self.knows(&name, port)
     }
 
     fn knows(&self, name: &str, port: Option<u16>) -> bool {
         if self.hosts.iter().any(|known| known.name == name && known.port.fits(port)) {
             return true;
+        }
+        if let Some(tls) = self.tls.as_ref().filter(|_| self.is_tls(port)) {
+            // No page can rebind a bare address, and none gets our certificate for another name.
+            return name == "localhost"
+                || name.parse::<IpAddr>().is_ok()
+                || tls.names.iter().any(|known| known == name);
         }
         if port.unwrap_or(80) != self.listen.port() {
             return false;
@@ -99,9 +118,18 @@ impl KnownNames {
         ip.is_loopback() || ip == listen || listen.is_unspecified()
     }
 
+    /// Whether it is the port of the TLS listener.
+    fn is_tls(&self, port: Option<u16>) -> bool {
+        self.tls.as_ref().is_some_and(|tls| port.unwrap_or(443) == tls.port)
+    }
+
     /// Whether cookies for a request to `host` may travel over TLS only.
     pub(crate) fn wants_secure_cookies(&self, host: &str) -> bool {
-        let name = host.parse::<Authority>().map(|authority| lower_name(&authority)).unwrap_or_default();
+        let authority = host.parse::<Authority>();
+        if authority.as_ref().is_ok_and(|authority| self.is_tls(authority.port_u16())) {
+            return true;
+        }
+        let name = authority.map(|authority| lower_name(&authority)).unwrap_or_default();
         let is_loopback = name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
         // Who allows plain HTTP beyond this machine could not stay signed in with a cookie that needs TLS.
         !is_loopback && (self.is_https || !self.insecure_http)
@@ -223,6 +251,25 @@ mod tests {
         assert!(names.knows_host("192.168.1.4:8420"));
         assert!(!names.knows_host("rebound.example:8420"));
         assert!(!names.knows_host("192.168.1.4:80"));
+    }
+
+    #[test]
+    fn the_tls_listener_is_known_by_any_address_and_by_this_machines_names() {
+        let names = names(|config| config.tls_listen = Some(([0, 0, 0, 0], 8421).into()));
+        for known in ["192.168.1.4:8421", "[2001:db8::4]:8421", "localhost:8421", "127.0.0.1:8421"] {
+            assert!(names.knows_host(known), "{known}");
+            assert!(names.knows_origin(&format!("https://{known}")), "{known}");
+            assert!(!names.knows_origin(&format!("http://{known}")), "{known}");
+            assert!(names.wants_secure_cookies(known), "{known}");
+        }
+        for name in machine::host_names() {
+            assert!(names.knows_host(&format!("{name}:8421")), "{name}");
+            assert!(!names.knows_host(&format!("{name}:8420")), "{name}");
+        }
+        for foreign in ["rebound.example:8421", "192.168.1.4:8420", "192.168.1.4", "evil.local:8421"] {
+            assert!(!names.knows_host(foreign), "{foreign}");
+        }
+        assert!(names.knows_host("localhost:8420") && !names.wants_secure_cookies("localhost:8420"));
     }
 
     #[test]

@@ -15,6 +15,8 @@ fn the_defaults_with_a_folder_are_sound() {
 fn all_problems_are_told_at_once() {
     let mut config = ServerConfig::default();
     config.server.listen = ([0, 0, 0, 0], 8420).into();
+    config.server.tls_cert = Some("cert.pem".into());
+    config.server.tls_listen = Some(config.server.listen);
     config.server.public_url = Some("swarm.example.org".to_owned());
     config.server.allowed_origins = vec!["https://a.example/path".to_owned()];
     config.server.allowed_hosts = vec!["a b".to_owned()];
@@ -25,6 +27,7 @@ fn all_problems_are_told_at_once() {
         viewer_sockets: 0,
         log_bytes_per_second: 0,
         keys: 0,
+        connections: 0,
         ..Limits::default()
     };
     config.metrics.token = Some(Redacted::new("short".to_owned()));
@@ -34,6 +37,8 @@ fn all_problems_are_told_at_once() {
         settings,
         [
             "server.listen",
+            "server.tls_cert",
+            "server.tls_listen",
             "server.public_url",
             "server.allowed_origins",
             "server.allowed_hosts",
@@ -41,6 +46,7 @@ fn all_problems_are_told_at_once() {
             "limits.body_bytes",
             "limits.waiting_tasks",
             "limits.batch_tasks",
+            "limits.connections",
             "limits.viewer_sockets",
             "limits.log_bytes_per_second",
             "limits.keys",

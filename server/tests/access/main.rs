@@ -2,5 +2,6 @@
 
 mod cast;
 mod matrix;
+mod refused;
 mod sockets;
 mod stories;

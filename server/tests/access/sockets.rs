@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use swarm_client::{ClientError, WorkerSocket};
+use swarm_client::WorkerSocket;
 use swarm_model::BootId;
 use swarm_model::task::{Outcome, RunRecord, TaskResult};
 use swarm_model::time::SystemClock;
@@ -72,8 +72,8 @@ async fn each_socket_opens_for_whom_it_is() -> Result<()> {
     cast.coordinator.finish().await
 }
 
-async fn connect(cast: &Cast, machine: &crate::cast::Machine) -> Result<WorkerSocket, ClientError> {
-    let worker = cast.coordinator.remote().expect("an address").worker(machine.worker_id, &machine.credential);
+async fn connect(cast: &Cast, machine: &crate::cast::Machine) -> Result<WorkerSocket> {
+    let worker = cast.coordinator.remote()?.worker(machine.worker_id, &machine.credential);
     let hello = ToCoordinator::Hello(Hello {
         protocol: PROTOCOL,
         boot_id: BootId::generate(&SystemClock),

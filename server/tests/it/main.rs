@@ -2,6 +2,8 @@
 
 mod document;
 mod errors;
+mod hostile;
+mod invitations;
 mod keys;
 mod names;
 mod passwords;
@@ -10,3 +12,4 @@ mod probes;
 mod sessions;
 mod sockets;
 mod swarm;
+mod tls;

@@ -117,3 +117,22 @@ async fn a_deactivated_person_is_out_at_once() -> Result<()> {
     coordinator.get(ME).bearer(&coordinator.user("ann").token).send().await.ok();
     coordinator.finish().await
 }
+
+/// A friend sits at another machine: loopback would lead them to themselves.
+#[tokio::test]
+async fn links_for_others_lead_to_where_they_reach_us() -> Result<()> {
+    let named = TestCoordinator::builder()
+        .with_user("ann")
+        .with_config(|config| config.server.public_url = Some("https://swarm.example.org".to_owned()))
+        .build()
+        .await?;
+    let link = invite(&named, "ann", None).await.json::<Invitation>().link;
+    assert!(link.starts_with("https://swarm.example.org/register#gs_invite_"), "{link}");
+    named.finish().await?;
+
+    let over_tls = TestCoordinator::builder().with_user("ann").with_tls().build().await?;
+    let link = invite(&over_tls, "ann", None).await.json::<Invitation>().link;
+    let reached = over_tls.tls_address()?;
+    assert!(link.starts_with(&format!("https://{reached}/register#")), "{link} is not at {reached}");
+    over_tls.finish().await
+}

@@ -42,26 +42,17 @@ pub const NO_SUCH_PAGE: &str = "There is no such page";
 pub const NO_SUCH_PAGE_BODY: &str = "The address is wrong, or the page is gone.";
 pub const TO_HOME: &str = "Go to Home";
 
-pub const SIGNED_IN_AS: &str = "Signed in as";
 pub const SIGN_OUT: &str = "Sign out";
-pub const PASSWORD_CHANGE: &str = "Change the password";
-pub const PASSWORD_SET: &str = "Set a password";
-pub const PASSWORD_WHY: &str = "With a password you can sign in from any browser. Every other session of yours ends.";
-pub const PASSWORD_NOW: &str = "Current password";
-pub const PASSWORD_NEW: &str = "New password";
-pub const PASSWORD_RULE: &str = "At least 10 characters.";
-pub const PASSWORD_SAVE: &str = "Save";
-pub const PASSWORD_SAVED: &str = "The password is saved. Every other session has ended.";
-pub const PASSWORD_WRONG: &str = "The current password is not right.";
 
 pub const KEYS: &str = "Keys";
 pub const KEYS_HINT: &str = "Keys work when no field has the focus.";
-pub const KEYS_LIST: [(&str, &str); 12] = [
+pub const KEYS_LIST: [(&str, &str); 13] = [
     ("/", "Search tasks"),
     ("N", "New task"),
     ("G H", "Go to Home"),
     ("G T", "Go to Tasks"),
     ("G W", "Go to Workers"),
+    ("G A", "Go to Account"),
     ("J K", "Next row, row before"),
     ("Enter", "Open the row"),
     ("C", "Cancel the task on the page"),

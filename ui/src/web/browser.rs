@@ -72,6 +72,14 @@ pub(crate) fn take_fragment() -> Option<String> {
     Some(fragment)
 }
 
+/// Gives the focus to the field with this id.
+pub(crate) fn focus(id: &str) {
+    let found = document().get_element_by_id(id).and_then(|field| field.dyn_into::<web_sys::HtmlElement>().ok());
+    if let Some(field) = found {
+        field.focus().unwrap_or_default();
+    }
+}
+
 /// A text that the browser keeps for this page.
 pub(crate) fn stored(name: &str) -> Option<String> {
     window().local_storage().ok()??.get_item(name).ok()?

@@ -2,11 +2,13 @@
 
 pub(crate) mod add_machine;
 pub(crate) mod button;
+pub(crate) mod colours;
 pub(crate) mod copy_line;
 pub(crate) mod dialog;
 pub(crate) mod door;
 pub(crate) mod failure;
 pub(crate) mod field;
+pub(crate) mod front;
 pub(crate) mod glyph;
 pub(crate) mod icon;
 pub(crate) mod log;

@@ -46,6 +46,7 @@ impl Keys {
                 'h' => "/",
                 't' => "/tasks",
                 'w' => "/workers",
+                'a' => "/account",
                 _ => return false,
             };
             navigate(page, Default::default());

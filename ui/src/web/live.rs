@@ -50,8 +50,9 @@ pub(crate) struct Live {
     pub(crate) epoch: RwSignal<u32>,
     /// Why the first answers did not come.
     pub(crate) failure: RwSignal<Option<String>>,
+    /// Who is signed in.
+    pub(crate) who: RwSignal<User>,
     client: StoredValue<Client>,
-    user: StoredValue<User>,
     sessions: Sessions,
     pub(crate) voice: Voice,
     inner: StoredValue<Rc<Inner>, LocalStorage>,
@@ -77,8 +78,8 @@ impl Live {
             line: RwSignal::new(Line::Opening),
             epoch: RwSignal::new(0),
             failure: RwSignal::new(None),
+            who: RwSignal::new(signed_in.user),
             client: StoredValue::new(signed_in.client),
-            user: StoredValue::new(signed_in.user),
             sessions: use_sessions(),
             voice: use_voice(),
             inner: StoredValue::new_local(Rc::default()),
@@ -97,14 +98,9 @@ impl Live {
         self.client.get_value()
     }
 
-    /// Who is signed in.
+    /// Who is signed in, at this moment.
     pub(crate) fn user(self) -> User {
-        self.user.get_value()
-    }
-
-    /// Takes in what changed about who is signed in.
-    pub(crate) fn set_user(self, user: User) {
-        self.user.try_set_value(user);
+        self.who.get_untracked()
     }
 
     /// Whether the viewer may steer the whole swarm.

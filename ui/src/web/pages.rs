@@ -1,15 +1,19 @@
 //! The pages.
 
+mod account;
 mod first_run;
 mod home;
 mod missing;
+mod register;
 mod signin;
 mod task;
 mod tasks;
 mod workers;
 
+pub(crate) use account::Account;
 pub(crate) use home::Home;
 pub(crate) use missing::Missing;
+pub(crate) use register::{Already, Register};
 pub(crate) use signin::SignIn;
 pub(crate) use task::Task;
 pub(crate) use tasks::Tasks;

@@ -1,10 +1,12 @@
 //! Who is signed in. The access token lives in the client and nowhere else; the cookie is the browser's.
+//! What stood behind `#` in the address, a link's token or an invitation, is kept in memory only.
 
 use leptos::prelude::*;
 use swarm_client::{Client, ClientError, Coordinator};
-use swarm_proto::auth::{ExchangeLink, Login, Session, SessionKind, User};
+use swarm_proto::auth::{ExchangeLink, Login, Register, Session, SessionKind, User};
 
 use super::browser;
+use crate::view::register::Pass;
 
 /// Who is signed in.
 #[derive(Debug, Clone)]
@@ -43,34 +45,50 @@ pub(crate) struct SignedIn {
 
 /// The session, for everything below.
 #[derive(Clone, Copy)]
-pub(crate) struct Sessions(RwSignal<Auth>);
+pub(crate) struct Sessions {
+    auth: RwSignal<Auth>,
+    /// What stood behind `#` on the page where one registers.
+    given: StoredValue<Option<String>>,
+}
 
 impl Sessions {
     /// Begins: by the link in the address where there is one, else by the cookie.
     pub(crate) fn provide() -> Self {
-        let sessions = Self(RwSignal::new(Auth::Unknown));
+        let sessions = Self { auth: RwSignal::new(Auth::Unknown), given: StoredValue::new(None) };
         provide_context(sessions);
-        let is_link = browser::is_at("/signin");
-        match browser::take_fragment().filter(|_| is_link) {
+        let (is_link, registers) = (browser::is_at("/signin"), browser::is_at("/register"));
+        let fragment = browser::take_fragment();
+        sessions.given.set_value(fragment.clone().filter(|_| registers));
+        match fragment.filter(|_| is_link) {
             Some(token) => sessions.exchange(token),
             None => sessions.resume(),
         }
         sessions
     }
 
+    /// What stood behind `#` on the page where one registers.
+    pub(crate) fn given(self) -> String {
+        self.given.get_value().unwrap_or_default()
+    }
+
+    /// Whether an invitation is at hand.
+    pub(crate) fn holds_invitation(self) -> bool {
+        matches!(Pass::read(&self.given()), Ok(Pass::Invitation(_)))
+    }
+
     pub(crate) fn get(self) -> Auth {
-        self.0.get()
+        self.auth.get()
     }
 
     /// Goes on with the session of the browser's cookie.
     pub(crate) fn resume(self) {
-        self.0.set(Auth::Unknown);
+        self.auth.set(Auth::Unknown);
         leptos::task::spawn_local(async move {
             let found = match coordinator() {
                 Ok(coordinator) => coordinator.refresh().await,
                 Err(error) => Err(error),
             };
-            self.0.set(match found {
+            self.auth.set(match found {
                 Ok(session) => somebody(session),
                 Err(error) if error.is_unreachable() || error.is_transient() => {
                     Auth::Nobody(Why::Unreachable(error.to_string()))
@@ -81,14 +99,14 @@ impl Sessions {
     }
 
     fn exchange(self, token: String) {
-        self.0.set(Auth::ByLink);
+        self.auth.set(Auth::ByLink);
         leptos::task::spawn_local(async move {
             let link = ExchangeLink { token, kind: SessionKind::Browser };
             let found = match coordinator() {
                 Ok(coordinator) => coordinator.exchange_link(&link).await,
                 Err(error) => Err(error),
             };
-            self.0.set(match found {
+            self.auth.set(match found {
                 Ok(session) => somebody(session),
                 Err(error) if matches!(error, ClientError::Api(_)) && !error.is_transient() => {
                     Auth::Nobody(Why::SpentLink)
@@ -102,7 +120,15 @@ impl Sessions {
     pub(crate) async fn login(self, username: String, password: String) -> Result<(), ClientError> {
         let login = Login { username, password, kind: SessionKind::Browser };
         let session = coordinator()?.login(&login).await?;
-        self.0.set(somebody(session));
+        self.auth.set(somebody(session));
+        Ok(())
+    }
+
+    /// Makes an account. Signing in is the next step.
+    pub(crate) async fn register(self, register: &Register) -> Result<(), ClientError> {
+        coordinator()?.register(register).await?;
+        // It works once.
+        self.given.try_set_value(None);
         Ok(())
     }
 
@@ -110,14 +136,14 @@ impl Sessions {
     pub(crate) async fn sign_out(self, client: Client) -> Result<(), ClientError> {
         match client.logout().await {
             Err(error) if !error.is_unauthenticated() => return Err(error),
-            _ => self.0.set(Auth::Nobody(Why::SignedOut)),
+            _ => self.auth.set(Auth::Nobody(Why::SignedOut)),
         }
         Ok(())
     }
 
     /// The coordinator does not know the session any more.
     pub(crate) fn ended(self) {
-        self.0.try_set(Auth::Nobody(Why::Ended));
+        self.auth.try_set(Auth::Nobody(Why::Ended));
     }
 }
 

@@ -18,8 +18,8 @@ use crate::aside;
 use crate::attempt::{Attempt, Phase, Then};
 use crate::control::AgentEvent;
 use crate::journal::{Closing, RunFolder, is_failure};
-use crate::policy::{Situation, decide};
-use crate::run::{Run, crashed};
+use crate::policy::{Running, Situation, decide};
+use crate::run::{Run, Shared, crashed};
 use crate::upload;
 
 impl Core {
@@ -48,17 +48,19 @@ impl Core {
     }
 
     fn begin(&mut self, assignment: Assignment) -> Result<(), RefusalReason> {
-        let running: Vec<_> = self
-            .attempts
-            .iter()
-            .filter(|attempt| attempt.is_running())
-            .map(|attempt| attempt.assignment.tool.clone())
-            .collect();
+        self.take_settings();
+        let of = |attempt: &Attempt| {
+            let Assignment { tool, user_id, by_owner, .. } = &attempt.assignment;
+            Running { tool: tool.clone(), user_id: *user_id, by_owner: *by_owner }
+        };
+        let running: Vec<_> = self.attempts.iter().filter(|attempt| attempt.is_running()).map(of).collect();
         let situation = Situation {
             settings: &self.settings,
             tools: &self.capabilities.tools,
             draining: self.draining || self.stopping.is_some(),
             running: &running,
+            used: &self.used_today(),
+            day_ends: self.control.ledger.day(SystemClock.now()).ends,
             free_disk: self.machine.free_disk(),
         };
         decide(&assignment, &situation)?;
@@ -87,6 +89,7 @@ impl Core {
                 cancel: cancel.clone(),
                 recalled: Arc::clone(recalled),
                 artifacts: self.settings.artifacts,
+                shared: Shared::of(&attempt.assignment, &self.control.ledger),
             };
             let (tell, name) = (self.tell.clone(), attempt.name());
             self.tasks.spawn(async move {
@@ -97,7 +100,11 @@ impl Core {
                 drop(tell.send(Inner::Ended(result)).await);
             });
         }
+        let by_owner = attempt.assignment.by_owner;
         self.attempts.push(attempt);
+        if !by_owner {
+            self.use_changed();
+        }
         Ok(())
     }
 
@@ -123,7 +130,7 @@ impl Core {
         let name = result.attempt;
         let Some(index) = self.find(name) else { return };
         let attempt = &mut self.attempts[index];
-        let number = attempt.number();
+        let (number, by_owner) = (attempt.number(), attempt.assignment.by_owner);
         let Phase::Running { then, .. } = &attempt.phase else { return };
         let event = AgentEvent::ended(number, &result.outcome);
         match then {
@@ -135,6 +142,9 @@ impl Core {
                 attempt.phase = Phase::Finished { result: Box::new(result), sent: false };
                 self.begin_upload(index);
             }
+        }
+        if !by_owner {
+            self.use_changed();
         }
         tracing::info!(task = %number, attempt = name.attempt, "a run is over");
         self.announce(event);

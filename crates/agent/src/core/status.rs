@@ -2,7 +2,7 @@
 
 use swarm_model::worker::Pauses;
 
-use super::Core;
+use super::{Core, used_today};
 use crate::control::{AgentEvent, AgentStatus, LinkStatus, RunningTask};
 
 impl Core {
@@ -44,13 +44,15 @@ impl Core {
         let unacknowledged = self.attempts.len() - running.len();
         self.control.status.send_if_modified(|status| {
             let now = AgentStatus {
-                pauses: Pauses { by_coordinator: self.paused, by_owner: self.settings.paused },
+                pauses: Pauses { by_coordinator: self.paused, by_owner: status.pauses.by_owner },
                 draining: self.draining || self.stopping.is_some(),
                 running,
                 unacknowledged,
                 tools: self.capabilities.tools.clone(),
+                used_today: used_today(&self.control.ledger),
                 ..status.clone()
             };
+            // Settings show themselves the moment they change, and that may be newer than what is decided by here.
             let changed = *status != now;
             *status = now;
             changed

@@ -98,6 +98,16 @@ impl Journal {
     }
 }
 
+/// The whole lines near the end of a journal. Blocks.
+pub(super) fn tail(path: &Path) -> io::Result<Vec<LogLine>> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(MAX_LINE_BYTES as u64)))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
+}
+
 /// Reads the lines of an attempt back, in order.
 #[derive(Debug)]
 pub(crate) struct LogReader {

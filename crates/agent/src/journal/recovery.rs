@@ -10,6 +10,7 @@ use swarm_tools::adapter::mark_prefix;
 use swarm_tools::guard::sweep_marked;
 
 use super::{Closing, RunFolder, lines};
+use crate::ledger::{Entry, Ledger};
 use crate::settings::Keep;
 
 /// An attempt that an earlier process finished and whose result was not acknowledged.
@@ -24,7 +25,8 @@ pub(crate) struct Recovered {
 
 /// Goes through the folders of earlier processes: gives what they finished, and closes what they did not,
 /// after the end of whatever processes are left of it. Blocks.
-pub(crate) fn recover(runs_dir: &Path, now: Timestamp) -> io::Result<Vec<Recovered>> {
+/// What they did for other people is counted, unless it was.
+pub(crate) fn recover(runs_dir: &Path, ledger: &Ledger, now: Timestamp) -> io::Result<Vec<Recovered>> {
     let mut recovered = Vec::new();
     for folder in folders(runs_dir)? {
         if folder.closed().is_some() {
@@ -40,7 +42,17 @@ pub(crate) fn recover(runs_dir: &Path, now: Timestamp) -> io::Result<Vec<Recover
         if n_swept > 0 {
             tracing::warn!(task = %assignment.number, attempt = assignment.attempt, n_swept, "processes of an earlier run were left and are ended");
         }
-        if let Some(result) = folder.result() {
+        let result = folder.result();
+        if !assignment.by_owner {
+            let usage = result.as_ref().map_or_else(|| folder.reported(), |result| result.record.usage.clone());
+            let Assignment { user_id, tool, .. } = &assignment;
+            let (attempt, cost_microusd) = (assignment.attempt_ref(), usage.cost_microusd.unwrap_or(0));
+            let entry = Entry { attempt, user_id: *user_id, tool: tool.clone(), runs: 1, cost_microusd };
+            if let Err(error) = ledger.enter(entry, now) {
+                tracing::warn!(%error, task = %assignment.number, "what this run used is counted only until the worker stops");
+            }
+        }
+        if let Some(result) = result {
             let lines = lines::mend(&folder.journal())?;
             recovered.push(Recovered { folder, assignment, result, lines });
             continue;

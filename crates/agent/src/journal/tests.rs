@@ -9,6 +9,7 @@ use swarm_tools::event::LogPiece;
 
 use super::lines::mend;
 use super::*;
+use crate::ledger::Ledger;
 use crate::settings::Keep;
 
 const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
@@ -110,8 +111,9 @@ fn a_new_process_knows_what_the_old_one_promised() {
     // Something of the owner's.
     fs::create_dir(runs.path().join("my-1-photos")).unwrap();
 
+    let data = tempfile::tempdir().unwrap();
     for _start in 0..2 {
-        let recovered = recover(runs.path(), NOW).unwrap();
+        let recovered = recover(runs.path(), &Ledger::open(data.path()).unwrap(), NOW).unwrap();
         assert_eq!(recovered.len(), 1);
         assert_eq!(recovered[0].assignment, assignment(2));
         assert_eq!(recovered[0].result, completed(&assignment(2)));
@@ -166,4 +168,33 @@ fn a_journal_that_cannot_grow_keeps_its_numbers() {
     assert_eq!(tip.lines(), 2);
     assert!(Journal::create(&folder.journal()).is_err(), "a journal has one writer");
     assert_eq!(mend(&folder.journal()).unwrap(), 2);
+}
+
+#[test]
+fn what_others_did_counts_once_however_the_agent_died() {
+    let (runs, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let of_other = |number| Assignment { by_owner: false, ..assignment(number) };
+    // Killed in the middle, after the tool said twice what it cost so far.
+    let lost = made(runs.path(), &of_other(1));
+    let usage = |cost| LogPiece {
+        stream: LogStream::Usage,
+        text: String::new(),
+        data: Some(json!({ "cost_microusd": cost, "cost_kind": "reported" })),
+    };
+    let mut journal = Journal::create(&lost.journal()).unwrap();
+    journal.append([usage(3), piece("one"), usage(5), piece("two")], &SystemClock, &Tip::default()).unwrap();
+    // Killed between its result and its line in the ledger.
+    let finished = made(runs.path(), &of_other(2));
+    let mut result = completed(&of_other(2));
+    result.record.usage.cost_microusd = Some(7);
+    finished.write_result(&result).unwrap();
+    // The owner's own.
+    made(runs.path(), &assignment(3)).write_result(&completed(&assignment(3))).unwrap();
+    for _start in 0..3 {
+        let ledger = Ledger::open(data.path()).unwrap();
+        let recovered = recover(runs.path(), &ledger, NOW).unwrap();
+        ledger.prune(&recovered.iter().map(|found| found.assignment.attempt_ref()).collect(), NOW).unwrap();
+        let used: Vec<_> = ledger.today(NOW).into_values().collect();
+        assert_eq!(used, [crate::ledger::Used { runs: 2, cost_microusd: 12 }]);
+    }
 }

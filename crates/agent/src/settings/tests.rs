@@ -36,13 +36,13 @@ fn what_is_written_is_read_back() {
     let mut settings = load("").unwrap();
     settings.name = Some("attic".to_owned());
     settings.labels.insert("gpu".to_owned(), "yes".to_owned());
-    settings.grants.push(Grant { tool: "demo".parse().unwrap(), user });
+    settings.grants.push(Grant::new("demo".parse().unwrap(), Grantee::User(user)));
     settings.tools.entry("demo".parse().unwrap()).or_default().settings.max_concurrent = Some(3);
     let folder = tempfile::tempdir().unwrap();
     settings.save(folder.path()).unwrap();
     assert_eq!(Settings::load_or_create(folder.path(), &known()).unwrap(), settings);
-    assert!(settings.is_granted(&"demo".parse().unwrap(), user));
-    assert!(!settings.is_granted(&"command".parse().unwrap(), user));
+    assert!(settings.grant_for(&"demo".parse().unwrap(), user).is_some());
+    assert!(settings.grant_for(&"command".parse().unwrap(), user).is_none());
 }
 
 #[test]
@@ -54,6 +54,10 @@ fn a_mistake_is_told_with_its_line() {
         ("[keep]\nhours = 1\nweeks = 2\n", 3, "weeks"),
         ("slots = 1\n\n[tools.comand]\nenabled = true\n", 3, "there is no tool \"comand\""),
         ("slots = \n", 1, ""),
+        ("paused = true\nslots = 0\n", 2, "from 1 to 1024"),
+        ("[[grants]]\ntool = \"demo\"\nuser = \"ann\"\n", 3, "neither the id of a person nor \"everyone\""),
+        ("[[grants]]\ntool = \"dmo\"\nuser = \"everyone\"\n", 2, "there is no tool \"dmo\""),
+        ("[[grants]]\ntool = \"demo\"\nuser = \"everyone\"\ncost_per_day_usd = -1\n", 4, "amount of dollars"),
     ];
     for (text, expected_line, expected) in cases {
         match load(text) {

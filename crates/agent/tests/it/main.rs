@@ -11,5 +11,7 @@ mod coordinator;
 mod crash;
 mod ending;
 mod session;
+#[cfg(unix)]
+mod steering;
 #[cfg(target_os = "linux")]
 mod weight;

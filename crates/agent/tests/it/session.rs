@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use swarm_agent::AgentControl as _;
 use swarm_model::log::LogStream;
 use swarm_model::task::Outcome;
 use swarm_model::worker::RefusalReason;
@@ -289,7 +290,7 @@ async fn the_owner_decides_and_says_why() {
 }
 
 /// The next frame that is no heartbeat.
-async fn next_of_note(session: &mut Session) -> ToCoordinator {
+pub(crate) async fn next_of_note(session: &mut Session) -> ToCoordinator {
     within(async {
         loop {
             let frame = session.next().await;

@@ -5,7 +5,7 @@
 use std::io::{BufRead as _, IsTerminal as _};
 
 use clap::Args;
-use swarm_client::{Address, Coordinator};
+use swarm_client::{Address, Coordinator, Fingerprint, Glance, glance};
 use swarm_model::rights::InstanceRole;
 use swarm_proto::auth::{ExchangeLink, Login, Register, Session, SessionKind, User};
 
@@ -31,16 +31,19 @@ pub(crate) struct LoginArgs {
     /// standard input.
     #[arg(long, value_name = "LINK")]
     invitation: Option<String>,
+    /// The fingerprint of the coordinator's own certificate, as `up --lan` and `serve --lan` tell it with --json.
+    #[arg(long, value_name = "SHA-256")]
+    fingerprint: Option<Fingerprint>,
 }
 
 pub(crate) async fn login(args: LoginArgs, context: &Context) -> Result<(), Failure> {
     let (coordinator, session) = match args.link {
-        Some(link) => by_link(&given(link)?, context).await?,
-        None => by_password(args.user, args.invitation, context).await?,
+        Some(link) => by_link(&given(link)?, args.fingerprint, context).await?,
+        None => by_password(args.user, args.invitation, args.fingerprint, context).await?,
     };
     let address = coordinator.address().clone();
     let mut sign_ins = context.sign_ins()?;
-    let place = sign_ins.keep(&address, None, &session.user.username, &session.access_token)?;
+    let place = sign_ins.keep(&coordinator, None, &session.user.username, &session.access_token)?;
     context
         .output
         .object(&session.user, |user| format!("you are signed in to {address} as {}", plain(&user.username)))?;
@@ -48,36 +51,49 @@ pub(crate) async fn login(args: LoginArgs, context: &Context) -> Result<(), Fail
     Ok(())
 }
 
-async fn by_link(link: &str, context: &Context) -> Result<(Coordinator, Session), Failure> {
-    let (coordinator, token) =
-        if link.contains('#') { parts(link, "/signin", context)? } else { (context.coordinator()?, link) };
+async fn by_link(
+    link: &str,
+    fingerprint: Option<Fingerprint>,
+    context: &Context,
+) -> Result<(Coordinator, Session), Failure> {
+    let (coordinator, token) = if link.contains('#') {
+        parts(link, "/signin", fingerprint, context).await?
+    } else {
+        (trusted(context.address()?, fingerprint, context).await?, link)
+    };
     let exchange = ExchangeLink { token: token.to_owned(), kind: SessionKind::Cli };
     let (_, session) = coordinator.exchange_link(&exchange).await?;
     Ok((coordinator, session))
 }
 
 /// The coordinator of a link to its page `page`, and the token in it.
-fn parts<'a>(link: &'a str, page: &str, context: &Context) -> Result<(Coordinator, &'a str), Failure> {
+async fn parts<'a>(
+    link: &'a str,
+    page: &str,
+    fingerprint: Option<Fingerprint>,
+    context: &Context,
+) -> Result<(Coordinator, &'a str), Failure> {
     let (place, token) = link.split_once('#').unwrap_or((link, ""));
     let address = place.trim_end_matches('/').trim_end_matches(page).parse::<Address>().map_err(Failure::fault)?;
     if context.named().is_some_and(|named| *named != address) {
         return Err(Failure::usage("the link and --coordinator name different coordinators"));
     }
-    Ok((Coordinator::at(address)?, token))
+    Ok((trusted(address, fingerprint, context).await?, token))
 }
 
 async fn by_password(
     user: Option<String>,
     invitation: Option<String>,
+    fingerprint: Option<Fingerprint>,
     context: &Context,
 ) -> Result<(Coordinator, Session), Failure> {
     let invitation = invitation.map(given).transpose()?;
     let (coordinator, invitation) = match invitation {
         Some(link) if link.contains('#') => {
-            let (coordinator, token) = parts(&link, "/register", context)?;
+            let (coordinator, token) = parts(&link, "/register", fingerprint, context).await?;
             (coordinator, Some(token.to_owned()))
         }
-        invitation => (context.coordinator()?, invitation),
+        invitation => (trusted(context.address()?, fingerprint, context).await?, invitation),
     };
     let username = user.map_or_else(|| ask("Name", false), Ok)?;
     let password = ask(if invitation.is_some() { "New password (10 characters at least)" } else { "Password" }, true)?;
@@ -87,6 +103,49 @@ async fn by_password(
     }
     let (_, session) = coordinator.login(&Login { username, password, kind: SessionKind::Cli }).await?;
     Ok((coordinator, session))
+}
+
+/// The coordinator at an address, as it is to be trusted: by the fingerprint that was given, or that was pinned
+/// before, or by the usual authorities. A certificate that nobody vouches for is shown to a person, who decides.
+async fn trusted(
+    address: Address,
+    fingerprint: Option<Fingerprint>,
+    context: &Context,
+) -> Result<Coordinator, Failure> {
+    let known = match fingerprint {
+        Some(fingerprint) => Some(fingerprint),
+        None => context.pin_of(&address)?,
+    };
+    if known.is_some() {
+        return Ok(Coordinator::trusted(address, known)?);
+    }
+    match glance(&address).await? {
+        Glance::Usual => Ok(Coordinator::at(address)?),
+        Glance::Unknown(shown) => {
+            ask_whether_it_is(&address, shown)?;
+            Ok(Coordinator::pinned(address, shown)?)
+        }
+    }
+}
+
+/// Asks on a terminal. Elsewhere nobody can say, and a guess would be trust in whoever is in between.
+fn ask_whether_it_is(address: &Address, shown: Fingerprint) -> Result<(), Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::new(Exit::NoAccess, format!("{address} has a certificate that no authority vouches for"))
+            .advise(
+                "name it with --fingerprint, which `garageswarm up --lan --json` tells on the coordinator's machine",
+            ));
+    }
+    eprint_prompt(&format!(
+        "{address} has a certificate of its own, known by the words\n\n    {}\n\nThe coordinator's machine shows them too. Are they the same? [y/N]",
+        shown.words()
+    ))?;
+    let answer = read_line()?;
+    if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+        Ok(())
+    } else {
+        Err(Failure::new(Exit::Refused, "not signed in: nothing was sent"))
+    }
 }
 
 /// The value itself, or a line of standard input where it is `-`.

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Flags, load_sound};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::hosting::{Hosted, open_browser, user_name};
+use crate::hosting::{Hosted, Lan, open_browser, user_name};
 use crate::output::table::Facts;
 use crate::readable::{BOLD, DIM, GOOD, plain};
 
@@ -38,6 +38,8 @@ struct Ready {
     sign_in_link: String,
     data_dir: std::path::PathBuf,
     username: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lan: Option<Lan>,
 }
 
 pub(crate) async fn run(args: UpArgs, context: &Context) -> Result<(), Failure> {
@@ -52,7 +54,8 @@ pub(crate) async fn run(args: UpArgs, context: &Context) -> Result<(), Failure> 
     let username = sign_in(state, owner.user_id, &hosted.address, &data_dir, context).await?;
     let sign_in_link = state.create_sign_in_link(owner.user_id).await.map_err(Failure::fault)?;
 
-    let ready = Ready { url: hosted.address.to_string(), sign_in_link, data_dir: data_dir.clone(), username };
+    let (url, lan) = (hosted.address.to_string(), hosted.lan());
+    let ready = Ready { url, sign_in_link, data_dir: data_dir.clone(), username, lan };
     if context.output.is_json() {
         context.output.json_line(&ready)?;
     } else {
@@ -71,6 +74,7 @@ pub(crate) async fn run(args: UpArgs, context: &Context) -> Result<(), Failure> 
             owner: owner.user_id,
             address: hosted.address.clone(),
             data_dir: data_dir.join("local-worker"),
+            vault: context.vault,
             output: context.output,
         };
         tokio::spawn(worker.run(stop_worker.clone()))
@@ -108,7 +112,7 @@ async fn sign_in(
     }
     let token = state.issue_cli_token(owner).await.map_err(Failure::fault)?;
     let me = coordinator.signed_in(token.as_str()).me().await?;
-    sign_ins.keep(address, Some(data_dir), &me.username, &token)?;
+    sign_ins.keep(&coordinator, Some(data_dir), &me.username, &token)?;
     Ok(me.username)
 }
 
@@ -119,6 +123,7 @@ fn words(ready: &Ready) -> String {
         .fact("data", ready.data_dir.display().to_string())
         .fact("you", format!("{}, signed in on this command line", plain(&ready.username)))
         .fact("try", format!("{BOLD}garageswarm task submit \"say hello\" --follow{BOLD:#}  in another terminal"))
+        .maybe("others", ready.lan.as_ref().map(Lan::words_for_people))
         .fact("stop", "Ctrl-C finishes what runs; twice stops at once");
     format!("{GOOD}ready{GOOD:#} {}\n\n{}\n", ready.url, facts.text())
 }

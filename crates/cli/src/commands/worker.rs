@@ -1,5 +1,10 @@
 //! `garageswarm worker`: a worker on this machine, and the workers of the swarm.
 
+pub(crate) mod invite;
+mod join;
+pub(crate) mod local;
+mod local_words;
+mod person;
 pub(crate) mod run;
 mod share;
 mod words;
@@ -17,6 +22,10 @@ use crate::readable::plain;
 pub(crate) enum WorkerCommand {
     /// Run a worker on this machine until Ctrl-C. Later starts need no key.
     Run(run::RunArgs),
+    /// Make a link with which one machine joins. It works once, and for ten minutes.
+    Invite(invite::InviteArgs),
+    #[command(flatten)]
+    Local(local::LocalCommand),
     #[command(flatten)]
     Steer(SteerCommand),
 }
@@ -27,10 +36,10 @@ pub(crate) enum SteerCommand {
     List,
     /// One worker: its tools, its load, its pauses.
     Show(OneWorker),
-    /// Hand it nothing new; what runs there goes on.
-    Pause(Workers),
-    /// Lift a pause, or end draining.
-    Resume(Workers),
+    /// Hand it nothing new; what runs there goes on. Without a name, this machine takes nothing new.
+    Pause(MaybeWorkers),
+    /// Lift a pause, or end draining. Without a name, this machine takes tasks again.
+    Resume(MaybeWorkers),
     /// Let it finish what it has and hand it nothing new.
     Drain(Workers),
     /// Remove it: it is signed out at once, and what it had goes elsewhere.
@@ -60,6 +69,15 @@ pub(crate) struct Workers {
     workers: Vec<String>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct MaybeWorkers {
+    /// Names, ids, or ends of ids; the worker of this machine where none is given.
+    #[arg(conflicts_with = "data_dir")]
+    workers: Vec<String>,
+    #[command(flatten)]
+    folder: local::Folder,
+}
+
 /// Carries out what asks the coordinator about its workers.
 pub(crate) async fn steer(command: SteerCommand, context: &Context) -> Result<(), Failure> {
     match command {
@@ -71,11 +89,21 @@ pub(crate) async fn steer(command: SteerCommand, context: &Context) -> Result<()
             let worker = find(&context.client()?, &args.worker).await?;
             context.output.object(&worker, |worker| words::show(worker, context.now()))
         }
-        SteerCommand::Pause(args) => {
-            change(context, args, "is paused", async |client, id| Ok(client.pause_worker(id).await?)).await
+        SteerCommand::Pause(MaybeWorkers { workers, folder }) if workers.is_empty() => {
+            local::set_paused(&folder, true, context).await
         }
-        SteerCommand::Resume(args) => {
-            change(context, args, "takes tasks again", async |client, id| Ok(client.resume_worker(id).await?)).await
+        SteerCommand::Resume(MaybeWorkers { workers, folder }) if workers.is_empty() => {
+            local::set_paused(&folder, false, context).await
+        }
+        SteerCommand::Pause(MaybeWorkers { workers, .. }) => {
+            change(context, Workers { workers }, "is paused", async |client, id| Ok(client.pause_worker(id).await?))
+                .await
+        }
+        SteerCommand::Resume(MaybeWorkers { workers, .. }) => {
+            change(context, Workers { workers }, "takes tasks again", async |client, id| {
+                Ok(client.resume_worker(id).await?)
+            })
+            .await
         }
         SteerCommand::Drain(args) => {
             change(context, args, "finishes what it has", async |client, id| Ok(client.drain_worker(id).await?)).await

@@ -5,7 +5,8 @@ use std::process::Stdio;
 
 use crate::home::{Home, Running, Said};
 
-fn with_input(home: &Home, args: &[&str], input: &str) -> Said {
+/// Runs a command that reads this from its standard input.
+pub(crate) fn with_input(home: &Home, args: &[&str], input: &str) -> Said {
     let mut command = home.command(args);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
@@ -60,6 +61,23 @@ fn who_has_the_set_up_token_owns_what_serve_began() {
     let right = with_input(&elsewhere, &login, "correct horse battery\n");
     assert_eq!(right.code, Some(0), "{right:?}");
     assert!(!right.stdout.contains("horse") && !right.stderr.contains("horse"), "{right:?}");
+}
+
+#[test]
+fn programs_are_told_where_an_owner_is_made() {
+    let home = Home::new();
+    let mut serve = Running::start(home.command(&["serve", "--listen", "127.0.0.1:0", "--json"]));
+    serve.wait_for("}\n");
+    let ready: serde_json::Value = serde_json::from_str(serve.stdout().lines().next().unwrap()).unwrap();
+    let (url, token) = (ready["url"].as_str().unwrap(), ready["setup_token"].as_str().unwrap());
+    assert_eq!(ready["setup_link"], format!("{url}/register#{token}"));
+
+    let login = ["login", "--coordinator", url, "--user", "grace", "--invitation", token];
+    assert_eq!(with_input(&home, &login, "correct horse battery\n").code, Some(0));
+    drop(serve);
+    let mut owned = Running::start(home.command(&["serve", "--listen", "127.0.0.1:0", "--json"]));
+    owned.wait_for("}\n");
+    assert!(!owned.stdout().contains("setup"), "somebody owns it: {}", owned.stdout());
 }
 
 #[test]

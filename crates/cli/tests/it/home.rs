@@ -79,7 +79,8 @@ impl Home {
     /// Starts `up` at an address and waits until it is ready.
     pub(crate) fn up_at(&self, listen: &str, args: &[&str]) -> Running {
         let mut up = Running::start(self.command(&[&["up", "--listen", listen], args].concat()));
-        up.wait_for("ready http://");
+        // It comes in pieces, of which these words are the last.
+        up.wait_for("twice stops at once");
         up
     }
 }

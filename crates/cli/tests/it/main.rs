@@ -5,8 +5,14 @@
 
 mod account;
 mod backups;
+mod canary;
 mod hardships;
 mod home;
+mod keychains;
+mod lan;
+mod machine;
+#[cfg(target_os = "linux")]
+mod namespaces;
 mod panel;
 mod refusals;
 mod restarts;

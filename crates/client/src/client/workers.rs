@@ -2,11 +2,18 @@
 
 use swarm_model::{UserId, WorkerId};
 use swarm_proto::Page;
-use swarm_proto::workers::{ChangeWorker, ListRuns, RunOnWorker, Share, ShareWorker, Worker};
+use swarm_proto::workers::{
+    ChangeWorker, InviteWorker, ListRuns, RunOnWorker, Share, ShareWorker, Worker, WorkerInvitation,
+};
 
 use crate::{Client, ClientError};
 
 impl Client {
+    /// Makes an invitation for one machine. It is shown once.
+    pub async fn invite_worker(&self, wish: &InviteWorker) -> Result<WorkerInvitation, ClientError> {
+        self.json(self.post(&[&"workers", &"invitations"]).json(wish)).await
+    }
+
     /// The machines that one may see.
     pub async fn workers(&self) -> Result<Page<Worker>, ClientError> {
         self.json(self.get(&[&"workers"])).await

@@ -7,6 +7,7 @@ use gloo_net::websocket::{Message, WebSocketError};
 use url::Url;
 
 use super::Entry;
+use crate::http::Http;
 use crate::{Address, ClientError};
 
 pub(crate) type Sink = SplitSink<WebSocket, Message>;
@@ -18,13 +19,15 @@ const BROKEN_OFF: u16 = 1006;
 
 #[expect(clippy::unused_async, reason = "the native one waits")]
 pub(crate) async fn open(
-    address: &Address,
+    http: &Http,
     mut url: Url,
     Entry::Ticket(ticket): Entry,
 ) -> Result<(Sink, Stream), ClientError> {
     url.query_pairs_mut().append_pair("ticket", &ticket);
-    let socket = WebSocket::open(url.as_str())
-        .map_err(|error| ClientError::Unreachable { address: address.clone(), source: error.to_string().into() })?;
+    let socket = WebSocket::open(url.as_str()).map_err(|error| ClientError::Unreachable {
+        address: http.address.clone(),
+        source: error.to_string().into(),
+    })?;
     Ok(socket.split())
 }
 

@@ -12,7 +12,7 @@ use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream};
 use url::Url;
 
 use super::Entry;
-use crate::http::{distrust, problem};
+use crate::http::{Http, distrust, problem, untrusted};
 use crate::{Address, ClientError};
 
 pub(crate) type Sink = SplitSink<WebSocketStream<MaybeTlsStream<TcpStream>>, Message>;
@@ -25,18 +25,15 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The code of an end without a goodbye (RFC 6455).
 const BROKEN_OFF: u16 = 1006;
 
-pub(crate) async fn open(
-    address: &Address,
-    url: Url,
-    Entry::Bearer(token): Entry,
-) -> Result<(Sink, Stream), ClientError> {
+pub(crate) async fn open(http: &Http, url: Url, Entry::Bearer(token): Entry) -> Result<(Sink, Stream), ClientError> {
+    let address = &http.address;
     let mut request = url.as_str().into_client_request().map_err(|error| ClientError::Unsendable(error.into()))?;
     let mut bearer =
         HeaderValue::try_from(format!("Bearer {token}")).map_err(|error| ClientError::Unsendable(error.into()))?;
     bearer.set_sensitive(true);
     request.headers_mut().insert(header::AUTHORIZATION, bearer);
 
-    let connector = (url.scheme() == "wss").then(|| Connector::Rustls(crate::tls::config()));
+    let connector = (url.scheme() == "wss").then(|| Connector::Rustls(http.tls.clone()));
     let opening = tokio_tungstenite::connect_async_tls_with_config(request, None, true, connector);
     match tokio::time::timeout(PATIENCE, opening).await {
         Err(_) => Err(ClientError::Timeout { address: address.clone() }),
@@ -84,9 +81,12 @@ fn broken(address: &Address, error: Error) -> ClientError {
 fn unopened(address: &Address, error: Error) -> ClientError {
     let address = address.clone();
     match error {
-        Error::Io(error) => ClientError::Unreachable { address, source: error.into() },
+        Error::Io(error) => match distrust(&error) {
+            Some(reason) => untrusted(address, reason),
+            None => ClientError::Unreachable { address, source: error.into() },
+        },
         Error::Tls(error) => match distrust(&error) {
-            Some(reason) => ClientError::Untrusted { address, source: Box::new(reason) },
+            Some(reason) => untrusted(address, reason),
             None => ClientError::Untrusted { address, source: error.into() },
         },
         error => ClientError::NotACoordinator { address, found: error.to_string() },

@@ -12,7 +12,7 @@ What is not allowed here is denied. Where somebody has nothing to do with a thin
 
 *Own* is what is one's own: one's tasks, sessions, keys. *Viewer*, *operator* and *owner* are roles on a worker, and
 *shared* is a worker that its owner opened to everyone. The machine of a worker decides last: what its owner did not grant
-there ([machines.md](machines.md)) is refused, whatever the coordinator allows.
+there ([worker-settings.md](worker-settings.md)) is refused, whatever the coordinator allows.
 
 | operation | stranger | member: own | viewer | operator | owner | shared | no relation | admin, not their own | worker itself | `api` key |
 |---|---|---|---|---|---|---|---|---|---|---|

@@ -73,6 +73,6 @@ pub(super) async fn invite(
     let mut audit = identity.audit(&state, "person_invited", format!("invitation:{invitation_id}"));
     audit.detail = Some(json!({ "role": role }));
     state.stores.people.create_invitation(&invitation, &audit).await?;
-    let link = format!("{}/register#{}", state.config.base_url(), issued.secret);
+    let link = state.invitation_link(&issued.secret);
     Ok((StatusCode::CREATED, Json(Invitation { invitation_id, invitation: issued.secret, link, expires_at })))
 }

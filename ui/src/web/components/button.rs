@@ -60,6 +60,9 @@ pub(crate) fn Button(
     /// More about it, for a pointer that rests on it.
     #[prop(optional, into)]
     hint: &'static str,
+    /// What it is called where its words alone do not tell it from its like.
+    #[prop(optional_no_strip, into)]
+    called: Option<String>,
     /// Whether it sends the form that it stands in.
     #[prop(optional)]
     submits: bool,
@@ -78,6 +81,7 @@ pub(crate) fn Button(
             type=if submits { "submit" } else { "button" }
             disabled=rests
             title=(!hint.is_empty()).then_some(hint)
+            aria-label=called
             autofocus=focused
             on:click=move |event| {
                 if !submits {

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::glyph::Sign;
 use crate::strings::shell as text;
+use crate::view::register::{Errors, Place};
 use crate::view::submit::Choice;
 use crate::view::task::Glyph;
 
@@ -40,6 +41,9 @@ pub(crate) fn TextField(
     /// What the browser may fill in.
     #[prop(optional)]
     autocomplete: &'static str,
+    /// Which keys a phone shows.
+    #[prop(optional)]
+    inputmode: &'static str,
     /// What may stand in it.
     #[prop(optional, into)]
     hint: Signal<String>,
@@ -69,6 +73,7 @@ pub(crate) fn TextField(
                     name=id
                     type=move || if shown.get() { "text" } else { "password" }
                     autocomplete=if autocomplete.is_empty() { "off" } else { autocomplete }
+                    inputmode=(!inputmode.is_empty()).then_some(inputmode)
                     autocapitalize="off"
                     spellcheck="false"
                     placeholder=move || placeholder.get()
@@ -169,6 +174,25 @@ pub(crate) fn Select(
             {(!bare).then(|| view! { <p class="below"></p> })}
         </div>
     }
+}
+
+/// What is wrong with a form and with none of its fields.
+#[component]
+pub(crate) fn FormError(
+    /// What is wrong.
+    error: Signal<Option<String>>,
+) -> impl IntoView {
+    move || {
+        let words = error.get()?;
+        Some(view! { <p class="form-error" role="alert"><Sign glyph=Glyph::Failed /><span>{words}</span></p> })
+    }
+}
+
+/// The error that stands at one place.
+pub(crate) fn error_at(errors: RwSignal<Errors>, place: Place) -> Signal<Option<String>> {
+    Signal::derive(move || {
+        errors.with(|errors| errors.iter().find(|(other, _)| *other == place).map(|(_, words)| words.clone()))
+    })
 }
 
 /// Gives the focus to a node once it is there.

@@ -1,12 +1,12 @@
 //! What frames every page: the pages on the left or below, search and workers above, and banners.
 
-mod account;
 mod nav;
 mod top;
 
 use leptos::prelude::*;
 
 use super::button::{Button, Weight};
+use super::colours::ColoursDialog;
 use super::dialog::Dialog;
 use super::new_task::{NewTask, NewTaskOpen};
 use super::toasts::Toasts;
@@ -16,7 +16,6 @@ use crate::web::browser::{self, use_moment};
 use crate::web::keys::Keys;
 use crate::web::live::{Live, use_live};
 use crate::web::session::SignedIn;
-use account::Account;
 use nav::{Nav, Tabs};
 use top::Top;
 
@@ -31,7 +30,7 @@ pub(crate) fn Shell(
     let live = Live::provide(signed_in);
     let keys = Keys::provide();
     let new_task = RwSignal::new(false);
-    let account = RwSignal::new(false);
+    let colours = RwSignal::new(false);
     let shows_keys = RwSignal::new(false);
     provide_context(NewTaskOpen(new_task));
     keys.bind('n', move || new_task.set(true));
@@ -40,14 +39,14 @@ pub(crate) fn Shell(
     view! {
         <a class="skip" href="#page">{text::SKIP}</a>
         <div class="shell" class:stale=move || live.line.get().is_stale()>
-            <Nav account />
-            <Top account />
+            <Nav />
+            <Top colours />
             <div class="banners"><Banners /></div>
             <main id="page" tabindex="-1">{page}</main>
-            <Tabs account />
+            <Tabs />
         </div>
         <NewTask open=new_task />
-        <Account open=account />
+        <ColoursDialog open=colours />
         <KeyList open=shows_keys />
         <Toasts />
     }

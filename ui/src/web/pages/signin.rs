@@ -4,11 +4,12 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use swarm_proto::ErrorCode;
 
-use crate::strings::{shell, signin as text};
+use crate::strings::{register, shell, signin as text};
 use crate::web::browser;
 use crate::web::components::button::{Button, Weight};
 use crate::web::components::copy_line::CopyLine;
 use crate::web::components::field::TextField;
+use crate::web::components::front::Front;
 use crate::web::components::icon::Icon;
 use crate::web::components::prose::Prose;
 use crate::web::session::{Auth, Why, use_sessions};
@@ -19,7 +20,6 @@ pub(crate) fn SignIn(
     /// Where that stands.
     auth: Auth,
 ) -> impl IntoView {
-    let host = browser::host();
     let (is_shut, body) = match auth {
         Auth::Unknown | Auth::Somebody(_) => {
             (false, view! { <p class="loading" role="status">{shell::LOADING}</p> }.into_any())
@@ -34,16 +34,7 @@ pub(crate) fn SignIn(
             (false, view! { <Password why /> }.into_any())
         }
     };
-    view! {
-        <div class="signin">
-            <main>
-                <p class="product">{shell::PRODUCT}</p>
-                <div class="shut-door" class:offline=is_shut aria-hidden="true"></div>
-                {body}
-            </main>
-            <footer><p>{host}</p></footer>
-        </div>
-    }
+    view! { <Front is_shut>{body}</Front> }
 }
 
 #[component]
@@ -63,7 +54,8 @@ fn Password(why: Why) -> impl IntoView {
         }
         is_sending.set(true);
         spawn_local(async move {
-            let answer = sessions.login(name.get_untracked(), password.get_untracked()).await;
+            // No name ends in a space, but a phone likes to add one.
+            let answer = sessions.login(name.get_untracked().trim().to_owned(), password.get_untracked()).await;
             is_sending.try_set(false);
             if let Err(error) = answer {
                 let words = match error.code() {
@@ -88,6 +80,7 @@ fn Password(why: Why) -> impl IntoView {
             <TextField id="password" label=text::PASSWORD value=password secret=true autocomplete="current-password" error=password_error />
             <Button weight=Weight::Primary label submits=true off=is_sending on_press=|| {} />
         </form>
+        <p><a href="/register">{register::HAS_INVITATION}</a></p>
         <p class="meta"><Prose text=text::NO_PASSWORD /></p>
     }
 }

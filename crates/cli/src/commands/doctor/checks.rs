@@ -5,15 +5,22 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use swarm_agent::Settings;
+use swarm_model::ToolName;
 use swarm_model::tool::ToolHealth;
 use swarm_server::ServerConfig;
-use swarm_tools::Registry;
+use swarm_tools::{Registry, ToolSettings};
 
 use super::{Check, DoctorArgs};
 use crate::config::{Flags, load};
 use crate::context::Context;
 use crate::failure::{Failure, with_causes};
+use crate::kept::{KeptHost, Place};
 use crate::readable::bytes;
+use crate::sign_ins::SignIn;
+
+/// How each tool is set.
+type OfTools = BTreeMap<ToolName, ToolSettings>;
 
 /// Less free space than this is worth a word.
 const LITTLE_SPACE: u64 = 2_000_000_000;
@@ -31,8 +38,11 @@ pub(super) async fn all(args: &DoctorArgs, context: &Context) -> Result<Vec<Chec
         guard().await,
         keychain(context),
     ];
+    checks.extend(secrets(context));
     checks.extend(coordinator(context).await);
-    checks.extend(tools().await);
+    let (found, of_tools) = workers(args, context)?;
+    checks.extend(found);
+    checks.extend(tools(&of_tools).await);
     Ok(checks)
 }
 
@@ -97,12 +107,84 @@ async fn guard() -> Check {
 
 fn keychain(context: &Context) -> Check {
     match context.vault.probe() {
-        Ok(()) => Check::ok("keychain", "sign-ins are kept in it"),
-        Err(error) => Check::note(
-            "keychain",
-            with_causes(&error),
-            format!("sign-ins are kept in {}, which only you may read", context.places.config_dir.display()),
-        ),
+        Ok(()) => Check::ok("keychain", "new secrets are kept in it"),
+        Err(error) => {
+            let mend =
+                "new secrets are kept in files that only you may read; unlock or start the keychain to change that";
+            Check::note("keychain", with_causes(&error), mend)
+        }
+    }
+}
+
+/// Where the sign-ins of this command line are.
+fn secrets(context: &Context) -> Vec<Check> {
+    let sign_ins = match context.sign_ins() {
+        Ok(sign_ins) => sign_ins,
+        Err(failure) => return vec![Check::missing("sign-ins", failure.what(), failure.advice().unwrap_or_default())],
+    };
+    let place = |sign_in: &SignIn| {
+        let of = format!("{} at {}", sign_in.username, sign_in.coordinator);
+        match (sign_in.is_in_keychain(), sign_ins.token(sign_in)) {
+            (true, Ok(Some(_))) => Check::ok("sign-in kept", format!("{of}: in the keychain")),
+            (true, Ok(None)) => Check::note(
+                "sign-in kept",
+                format!("{of}: was in the keychain and is gone"),
+                format!("garageswarm login --coordinator {}", sign_in.coordinator),
+            ),
+            (true, Err(failure)) => Check::note("sign-in kept", failure.what(), failure.advice().unwrap_or_default()),
+            (false, _) => {
+                Check::ok("sign-in kept", format!("{of}: in {}, which only you may read", sign_ins.path().display()))
+            }
+        }
+    };
+    sign_ins.all().iter().map(place).collect()
+}
+
+/// The workers of this machine: whether their settings can be read, and where their credential is. Gives the
+/// settings of tools of the first one besides.
+fn workers(args: &DoctorArgs, context: &Context) -> Result<(Vec<Check>, OfTools), Failure> {
+    let data_dir = context.places.data_dir(args.data_dir.as_deref())?;
+    let known: Vec<_> = Registry::standard().names().cloned().collect();
+    let (mut checks, mut of_tools) = (Vec::new(), OfTools::new());
+    for name in ["worker", "local-worker"] {
+        let folder = data_dir.join(name);
+        match Settings::read(&folder, &known) {
+            Ok(None) => continue,
+            Ok(Some(settings)) => {
+                let file = folder.join("worker.toml");
+                checks.push(Check::ok(format!("{name} settings"), format!("{} makes sense", file.display())));
+                if of_tools.is_empty() {
+                    of_tools = settings.tools.into_iter().map(|(tool, section)| (tool, section.settings)).collect();
+                }
+            }
+            Err(error) => checks.push(Check::missing(
+                format!("{name} settings"),
+                with_causes(&error),
+                "mend that line: the worker does not start with it",
+            )),
+        }
+        checks.push(credential(name, &folder, context));
+    }
+    Ok((checks, of_tools))
+}
+
+/// Where the credential of a worker is.
+fn credential(name: &str, folder: &Path, context: &Context) -> Check {
+    let title = format!("{name} credential");
+    let rejoin = "unlock the keychain, or join anew with a key of `garageswarm key create`";
+    match KeptHost::place(folder) {
+        Ok(Place::Nowhere) => {
+            Check::note(title, "none: it has not joined a coordinator", "`garageswarm key create` begins it")
+        }
+        Ok(Place::File) => {
+            Check::ok(title, format!("in {}, which only you may read", folder.join("secrets").display()))
+        }
+        Ok(Place::Keychain(entry)) => match context.vault.get(&entry) {
+            Ok(Some(_)) => Check::ok(title, "in the keychain"),
+            Ok(None) => Check::missing(title, "was in the keychain and is gone", rejoin),
+            Err(error) => Check::missing(title, format!("in the keychain: {}", with_causes(&error)), rejoin),
+        },
+        Err(error) => Check::missing(title, with_causes(&error), "mend the rights of the worker's data folder"),
     }
 }
 
@@ -151,8 +233,8 @@ async fn coordinator(context: &Context) -> Vec<Check> {
     checks
 }
 
-async fn tools() -> Vec<Check> {
-    let found = Registry::standard().detect_all(&BTreeMap::new()).await;
+async fn tools(of_tools: &OfTools) -> Vec<Check> {
+    let found = Registry::standard().detect_all(of_tools).await;
     let checks = found.into_iter().map(|tool| {
         let name = format!("tool {}", tool.name);
         let version = tool.version.map_or_else(|| "found".to_owned(), |version| format!("version {version}"));

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use swarm_agent::{Agent, AgentConfig, AgentError, FileHost, Host, Key, LinkStatus};
+use swarm_agent::{Agent, AgentConfig, AgentError, Host, Key, LinkStatus};
 use swarm_client::Address;
 use swarm_model::{ToolName, UserId};
 use swarm_server::AppState;
@@ -15,8 +15,10 @@ use swarm_tools::GuardBinary;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::{Failure, with_causes};
+use crate::kept::KeptHost;
 use crate::output::Output;
 use crate::readable::plain;
+use crate::vault::Vault;
 
 /// How long runs may go on after `up` was told to stop.
 const DRAIN: Duration = Duration::from_mins(10);
@@ -28,6 +30,7 @@ pub(super) struct LocalWorker {
     pub(super) owner: UserId,
     pub(super) address: Address,
     pub(super) data_dir: PathBuf,
+    pub(super) vault: Vault,
     pub(super) output: Output,
 }
 
@@ -42,8 +45,7 @@ impl LocalWorker {
     }
 
     async fn work(&self, shutdown: CancellationToken) -> Result<(), Failure> {
-        let guard = GuardBinary::current()?;
-        let host: Arc<dyn Host> = Arc::new(FileHost::new(&self.data_dir, guard));
+        let host = self.host(false)?;
         let mut config = AgentConfig { same_coordinator: true, drain: DRAIN, ..AgentConfig::new(self.address.clone()) };
         if !self.data_dir.join("worker.toml").exists() {
             // On for the first start; afterwards the owner's settings stand.
@@ -56,12 +58,18 @@ impl LocalWorker {
         }
         match self.serve(agent, &shutdown).await {
             // Known by another store than this one, as after a restore: it joins anew.
-            Err((AgentError::CredentialRefused { .. } | AgentError::NoKey { .. }, false)) => {
-                let agent = Agent::prepare(self.with_key(&config).await?, host).await.map_err(refused)?;
+            // The same where its credential is in a keychain that does not give it out.
+            Err((AgentError::CredentialRefused { .. } | AgentError::NoKey { .. } | AgentError::Host(_), false)) => {
+                let agent = Agent::prepare(self.with_key(&config).await?, self.host(true)?).await.map_err(refused)?;
                 self.serve(agent, &shutdown).await.map_err(|(error, _)| refused(error))
             }
             served => served.map_err(|(error, _)| refused(error)),
         }
+    }
+
+    fn host(&self, has_key: bool) -> Result<Arc<dyn Host>, Failure> {
+        let guard = GuardBinary::current()?;
+        Ok(Arc::new(KeptHost::new(self.data_dir.clone(), guard, self.vault, self.output).with_key(has_key)))
     }
 
     async fn with_key(&self, config: &AgentConfig) -> Result<AgentConfig, Failure> {

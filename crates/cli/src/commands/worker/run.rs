@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use swarm_agent::{Agent, AgentConfig, AgentError, AgentEvent, AgentHandle, FileHost, Key, LinkStatus};
+use swarm_agent::{Agent, AgentConfig, AgentError, AgentEvent, AgentHandle, Host, Key, LinkStatus};
 use swarm_model::ToolName;
 use swarm_server::ServerConfig;
 use swarm_server::config::Log;
@@ -15,10 +15,12 @@ use swarm_tools::GuardBinary;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
+use super::join::{self, JoinArgs};
 use crate::config::{Flags, load};
 use crate::context::Context;
 use crate::failure::{Exit, Failure, with_causes};
 use crate::interrupt::StopSignals;
+use crate::kept::KeptHost;
 use crate::output::Output;
 use crate::readable::plain;
 
@@ -27,12 +29,14 @@ const DRAIN: Duration = Duration::from_mins(10);
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The first start joins the coordinator with a key of `garageswarm key create`. Later starts need neither."
+    after_help = "The first start joins the coordinator, by a link of `garageswarm worker invite` or with a key of `garageswarm key create`. Later starts need neither."
 )]
 pub(crate) struct RunArgs {
     /// The worker key; `-` reads it from standard input.
     #[arg(long, env = "GARAGESWARM_WORKER_KEY", hide_env_values = true, conflicts_with = "key_file")]
     key: Option<String>,
+    #[command(flatten)]
+    join: JoinArgs,
     /// A file that holds the worker key.
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
@@ -59,17 +63,34 @@ pub(crate) async fn run(args: RunArgs, context: &Context) -> Result<(), Failure>
         Some(named) => std::path::absolute(named)?,
         None => context.places.data_dir(None)?.join("worker"),
     };
-    let host = FileHost::new(data_dir, GuardBinary::current()?);
+    let link = args.join.link(context)?;
+    let key = match &link {
+        Some(link) => Some(Key::new(link.code())),
+        None => key(&args)?,
+    };
+    let host = KeptHost::new(data_dir, GuardBinary::current()?, context.vault, context.output).with_key(key.is_some());
+    let host: Arc<dyn Host> = Arc::new(host);
     let config = AgentConfig {
         coordinator: context.named().cloned(),
-        key: key(&args)?,
+        fingerprint: None,
+        key,
         same_coordinator: false,
         name: args.name,
         slots: args.slots,
         allow_tools: args.allow_tools,
         drain: DRAIN,
     };
-    let agent = Agent::prepare(config, Arc::new(host)).await.map_err(refused)?;
+    let mut agent = Agent::prepare(config.clone(), Arc::clone(&host)).await.map_err(refused)?;
+    // Who belongs to that coordinator already was asked before, and the code is for a credential that is refused.
+    if let Some(link) = link.as_ref().filter(|link| !join::is_of(link, &agent)) {
+        let found = join::find(link).await?;
+        args.join.consent(&found, &agent, context).await?;
+        let config = AgentConfig { coordinator: Some(found.address), fingerprint: found.fingerprint, ..config };
+        // One agent at a time has the folder.
+        drop(agent);
+        agent = Agent::prepare(config, host).await.map_err(refused)?;
+    }
+    let refused = |error| if link.is_some() { code_refused(error) } else { refused(error) };
     let handle = agent.handle();
     let shutdown = CancellationToken::new();
     let serving = agent.serve(shutdown.clone());
@@ -147,6 +168,18 @@ async fn tell(handle: AgentHandle, output: Output) -> Result<(), Failure> {
     }
 }
 
+/// What it means where the key is the code of a link.
+fn code_refused(error: AgentError) -> Failure {
+    match &error {
+        AgentError::KeyRefused { coordinator, .. } => Failure::new(
+            Exit::NoAccess,
+            format!("{coordinator} refused the code of the link: it was used, is older than ten minutes, or is another coordinator's"),
+        )
+        .advise("make a new link there with `garageswarm worker invite`"),
+        _ => refused(error),
+    }
+}
+
 fn refused(error: AgentError) -> Failure {
     let exit = match &error {
         AgentError::KeyRefused { .. } | AgentError::CredentialRefused { .. } | AgentError::NoKey { .. } => {
@@ -160,5 +193,10 @@ fn refused(error: AgentError) -> Failure {
         | AgentError::Host(_)
         | AgentError::Coordinator { .. } => Exit::Fault,
     };
-    Failure::new(exit, with_causes(&error))
+    let failure = Failure::new(exit, with_causes(&error));
+    if matches!(error, AgentError::Host(_)) { failure.advise(MEND_KEYCHAIN) } else { failure }
 }
+
+/// What to do where the credential is out of reach.
+const MEND_KEYCHAIN: &str = "unlock the keychain and start again, or join anew with a key of `garageswarm key create` \
+    (--key; with GARAGESWARM_KEYCHAIN=off the new credential is kept in a file)";

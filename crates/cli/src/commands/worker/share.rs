@@ -123,7 +123,7 @@ pub(super) async fn share(args: ShareArgs, context: &Context) -> Result<(), Fail
     let is_usable = share.granted.iter().any(|grant| share.limits.admits(&grant.tool));
     if share.role != WorkerRole::Viewer && !is_usable {
         context.output.remark(&format!(
-            "its machine grants them no such tool yet; there: `garageswarm worker grant {person} TOOL` (id {})",
+            "its machine grants them no such tool yet; there: `garageswarm worker grant {} TOOL`",
             share.user_id
         ));
     }

@@ -37,7 +37,10 @@ fn plainly(text: &str) -> String {
 #[test]
 fn the_list() {
     insta::assert_snapshot!(plainly(&words::list(&workers(), now())));
-    assert_eq!(plainly(&words::list(&[], now())), "no workers yet: `garageswarm key create` makes a key for one");
+    assert_eq!(
+        plainly(&words::list(&[], now())),
+        "no workers yet: `garageswarm worker invite` adds a machine of yours"
+    );
 }
 
 #[test]

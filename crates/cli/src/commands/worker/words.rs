@@ -40,7 +40,7 @@ pub(super) fn list(workers: &[Worker], now: Timestamp) -> String {
             styled(worker.last_heartbeat.map_or_else(|| "never".to_owned(), |at| ago(now, at)), DIM),
         ]);
     }
-    table.or("no workers yet: `garageswarm key create` makes a key for one")
+    table.or("no workers yet: `garageswarm worker invite` adds a machine of yours")
 }
 
 pub(super) fn show(worker: &Worker, now: Timestamp) -> String {

@@ -135,4 +135,9 @@ fn placement_says_what_is_not_shared() {
     world.settle();
     let report = world.board.placement(second, |_| true, world.now).unwrap();
     assert_eq!(report.candidates[0].obstacles, ["the slots that its owner shares with this person are taken"]);
+    let used_up = vec![grant("demo", Some(user(2)), Some(0)), grant("demo", None, None)];
+    assert_eq!(
+        obstacle(shared_machine(limits(None, None), used_up), wish("demo")),
+        "what its owner shares with this person for a day is used up"
+    );
 }

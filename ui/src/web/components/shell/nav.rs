@@ -17,6 +17,9 @@ use crate::web::live::use_live;
 const PAGES: [(&str, &str, Icon); 3] =
     [("/", text::HOME, Icon::Home), ("/tasks", text::TASKS, Icon::Tasks), ("/workers", text::WORKERS, Icon::Workers)];
 
+/// The page about oneself, which stands apart.
+const ACCOUNT: &str = "/account";
+
 /// Whether a page, or one below it, is open.
 fn is_at(page: &str, path: &str) -> bool {
     if page == "/" {
@@ -51,8 +54,9 @@ fn Links() -> impl IntoView {
 
 /// The pages at the left.
 #[component]
-pub(super) fn Nav(account: RwSignal<bool>) -> impl IntoView {
+pub(super) fn Nav() -> impl IntoView {
     let live = use_live();
+    let path = use_location().pathname;
     let stand = Memo::new(move |_| {
         live.swarm.with(|swarm| match (swarm.runs().next(), &swarm.workers) {
             (Some(_), _) => Stand::Working,
@@ -76,9 +80,11 @@ pub(super) fn Nav(account: RwSignal<bool>) -> impl IntoView {
             <a class="brand" href="/"><SmallDoor stand /><span>{text::PRODUCT}</span></a>
             <Links />
             <div class="nav-foot">
-                <button class="nav-account" type="button" on:click=move |_| account.set(true)>
-                    <Draw icon=Icon::Account /><span>{live.user().username}</span>
-                </button>
+                <a class="nav-account" href=ACCOUNT aria-current=move || is_at(ACCOUNT, &path.get()).then_some("page")>
+                    <Draw icon=Icon::Account />
+                    <span class="unseen">{text::ACCOUNT}": "</span>
+                    <span>{move || live.who.with(|who| who.username.clone())}</span>
+                </a>
                 <p>{browser::host()}</p>
                 <p>{version}{state}</p>
             </div>
@@ -88,13 +94,14 @@ pub(super) fn Nav(account: RwSignal<bool>) -> impl IntoView {
 
 /// The pages below, on a phone.
 #[component]
-pub(super) fn Tabs(account: RwSignal<bool>) -> impl IntoView {
+pub(super) fn Tabs() -> impl IntoView {
+    let path = use_location().pathname;
     view! {
         <nav class="tabs" aria-label=text::NAVIGATION>
             <Links />
-            <button type="button" on:click=move |_| account.set(true)>
+            <a href=ACCOUNT aria-current=move || is_at(ACCOUNT, &path.get()).then_some("page")>
                 <Draw icon=Icon::Account /><span>{text::ACCOUNT}</span>
-            </button>
+            </a>
         </nav>
     }
 }

@@ -21,7 +21,7 @@ use crate::web::live::use_live;
 const MOST_DOORS: usize = 12;
 
 #[component]
-pub(super) fn Top(account: RwSignal<bool>) -> impl IntoView {
+pub(super) fn Top(colours: RwSignal<bool>) -> impl IntoView {
     let live = use_live();
     let path = use_location().pathname;
     let asks = RwSignal::new(false);
@@ -48,9 +48,12 @@ pub(super) fn Top(account: RwSignal<bool>) -> impl IntoView {
             <div class="crumbs">{crumbs}</div>
             <SearchBox />
             <Show when=move || path.get() != "/"><Strip /></Show>
-            <button class="icon-button wide-only" type="button" aria-label=text::THEME title=text::THEME on:click=move |_| account.set(true)>
-                <Draw icon=Icon::Theme />
-            </button>
+            // The page about oneself has the choice on it.
+            <Show when=move || path.get() != "/account">
+                <button class="icon-button wide-only" type="button" aria-label=text::THEME title=text::THEME on:click=move |_| colours.set(true)>
+                    <Draw icon=Icon::Theme />
+                </button>
+            </Show>
             <Show when=move || live.is_admin() && !is_paused.get()>
                 <Button icon=Some(Icon::Pause) label=text::PAUSE.to_owned() online=true hint=text::PAUSE_LABEL on_press=move || asks.set(true) />
             </Show>
@@ -71,6 +74,7 @@ fn name_of(path: &str) -> &'static str {
         "/" => text::HOME,
         "/tasks" => text::TASKS,
         "/workers" => text::WORKERS,
+        "/account" => text::ACCOUNT,
         _ => "",
     }
 }
