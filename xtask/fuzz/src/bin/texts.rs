@@ -5,6 +5,8 @@ use libfuzzer_sys::fuzz_target;
 use swarm_fuzz::{document, text};
 use swarm_model::rights::{InstanceRole, Scope, WorkerRole};
 use swarm_model::{TaskId, TaskRef, TaskStatus, Timestamp, TokenId, ToolName, UserId, WorkerId};
+use swarm_proto::fingerprint::Fingerprint;
+use swarm_proto::join::JoinLink;
 
 #[expect(dead_code, reason = "its methods are for the client around it")]
 #[path = "../../../../crates/client/src/address.rs"]
@@ -17,6 +19,8 @@ fuzz_target!(|bytes: &[u8]| {
     text::<TaskRef>(typed);
     text::<TaskId>(typed);
     text::<Timestamp>(typed);
+    text::<JoinLink>(typed);
+    text::<Fingerprint>(typed);
     match typed.parse::<Scope>() {
         Ok(scope) => assert_eq!(scope.as_str(), typed),
         Err(error) => assert!(error.to_string().len() < 2_000),
