@@ -170,13 +170,13 @@ async fn a_grant_lets_somebody_in_within_its_bounds() {
     eventually("both runs are shown", || agent.handle.status().used_today.first().is_some_and(|used| used.runs == 2))
         .await;
 
-    // The next process knows it too, and offers nothing for today.
+    // The next process knows it too, and offers no slot for today.
     let TestAgent { folder, served, shutdown, .. } = agent;
     shutdown.cancel();
     within(served).await.unwrap().unwrap();
     let agent = TestAgent::start_in(folder, config(&coordinator.url)).await;
     let (mut session, hello) = coordinator.session(&[]).await;
-    assert!(hello.capabilities.grants.is_empty(), "{:?}", hello.capabilities.grants);
+    assert_eq!(hello.capabilities.grants[0].slots, Some(0), "{:?}", hello.capabilities.grants);
     let used_up = answer(&mut session, &mut ledger, &of_ann(5)).await;
     assert!(matches!(used_up, Some(RefusalReason::ShareUsedUp { .. })), "{used_up:?}");
 

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::outlet::Outlet;
 use super::{PATIENCE_WITH_RECEIVER, Run, Stop};
 use crate::adapter::{OutputParser, ProcessPlan, RunRequest};
+use crate::environment;
 use crate::event::{Failure, Final, ToolEvent};
 use crate::guard::{self, Ended, GuardBinary, RUN_MARK, Spec, StartFailure, StartFailureKind};
 
@@ -99,6 +100,9 @@ async fn start(
     command
         .arg(guard::SUBCOMMAND)
         .current_dir(&request.dirs.control)
+        // What the worker was started with may hold a key: it is nothing for what runs beside the tool either.
+        .env_clear()
+        .envs(environment::passed(std::env::vars_os()))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
