@@ -7,7 +7,9 @@ mod requests;
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::filter::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{EnvFilter, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -40,9 +42,16 @@ pub fn init_logging(log: &Log, service: &'static str) -> Result<(), LogError> {
     };
     let registry = tracing_subscriber::registry().with(filter);
     if for_people {
-        registry.with(human::layer(is_terminal)).try_init()?;
+        registry.with(human::layer(is_terminal).with_filter(filter_fn(may_be_told))).try_init()?;
     } else {
-        registry.with(json::layer(service)).try_init()?;
+        registry.with(json::layer(service).with_filter(filter_fn(may_be_told))).try_init()?;
     }
     Ok(())
+}
+
+/// Details are told by our own crates alone: other libraries write whole requests there, with the credentials in
+/// their headers.
+fn may_be_told(metadata: &Metadata<'_>) -> bool {
+    let is_ours = metadata.target().starts_with("swarm_") || metadata.target().starts_with("garageswarm");
+    is_ours || *metadata.level() <= Level::INFO
 }
