@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::Path;
 
 use nix::sys::signal::Signal;
@@ -12,6 +10,7 @@ use serde_json::Value;
 
 use crate::account::with_input;
 use crate::home::{Home, Running, Said, eventually, said};
+use crate::plain_http::{body, cookie, http, post};
 
 const METRICS_TOKEN: &str = "metrics-canary-0123456789";
 const FIRST_PASSWORD: &str = "first canary password";
@@ -49,32 +48,6 @@ fn talkative(home: &Home, args: &[&str]) -> Running {
     Running::start(command)
 }
 
-/// One request over plain HTTP, as a browser without mercy would send it.
-fn http(listen: &str, request: &str) -> String {
-    let mut stream = TcpStream::connect(listen).unwrap();
-    write!(stream, "{}", request.replace("HOST", listen)).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    String::from_utf8_lossy(&answer).into_owned()
-}
-
-fn post(listen: &str, path: &str, token: Option<&str>, body: &str) -> String {
-    let bearer = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
-    let length = body.len();
-    http(
-        listen,
-        &format!(
-            "POST /api/v1{path} HTTP/1.1\r\nHost: HOST\r\n{bearer}Connection: close\r\nContent-Type: application/json\r\n\
-             Content-Length: {length}\r\n\r\n{body}"
-        ),
-    )
-}
-
-fn body(answer: &str) -> Value {
-    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
-}
-
 /// Every file below a folder.
 fn files(folder: &Path, visit: &mut impl FnMut(&Path, Vec<u8>)) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -102,7 +75,6 @@ fn words(said: &Said) -> String {
     format!("{}{}", said.stdout, said.stderr)
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn no_secret_is_found_where_it_must_not_be() {
     let home = Home::new();
@@ -133,8 +105,7 @@ fn no_secret_is_found_where_it_must_not_be() {
     // A browser: access token, cookie, ticket.
     let credentials = format!("{{\"username\":\"ada\",\"password\":\"{SECOND_PASSWORD}\"}}");
     let session = post(&listen, "/auth/login", None, &credentials);
-    let cookie = session.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
-    canaries.plant("a refresh token", cookie.split_once('=').unwrap().1.split(';').next().unwrap());
+    canaries.plant("a refresh token", cookie(&session).split_once('=').unwrap().1);
     let access = canaries.plant("an access token", body(&session)["access_token"].as_str().unwrap());
     let user = body(&session)["user"]["user_id"].as_str().unwrap().to_owned();
     let ticket = post(&listen, "/auth/ticket", Some(&access), "");

@@ -5,6 +5,7 @@
 
 mod account;
 mod backups;
+#[cfg(target_os = "linux")]
 mod canary;
 mod hardships;
 mod home;
@@ -14,7 +15,9 @@ mod machine;
 #[cfg(target_os = "linux")]
 mod namespaces;
 mod panel;
+mod plain_http;
 mod refusals;
 mod restarts;
+mod sessions;
 mod tasks;
 mod workers;
