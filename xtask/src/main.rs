@@ -51,7 +51,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Fuzz { seconds } => {
             return Ok(proof::ended(&proof::fuzz::check(&workspace, seconds, tiers::may_install())));
         }
-        Task::Schemathesis => return Ok(proof::ended(&proof::schemathesis::check(&workspace, true))),
+        Task::Schemathesis => return Ok(proof::ended(&proof::schemathesis::build_and_check(&workspace)?)),
         Task::Faults { name } => return Ok(proof::ended(&proof::faults::check(&workspace, name.as_deref()))),
         Task::Test { tiers, long } => return tiers::test(&workspace, &tiers, long),
         Task::Ci { long } => {

@@ -41,7 +41,7 @@ enum Source {
     Recorded(&'static str),
 }
 
-const PROGRAMS: [Program; 5] = [
+const PROGRAMS: [Program; 8] = [
     Program {
         name: "Python 3",
         variable: "GARAGESWARM_TEST_PYTHON",
@@ -59,6 +59,24 @@ const PROGRAMS: [Program; 5] = [
         variable: "GARAGESWARM_TEST_CHROMEDRIVER",
         found: |_| on_path("chromedriver"),
         source: Source::Debian(&["chromium-driver"]),
+    },
+    Program {
+        name: "D-Bus",
+        variable: "GARAGESWARM_TEST_DBUS",
+        found: |_| on_path("dbus-daemon"),
+        source: Source::Debian(&["dbus-daemon"]),
+    },
+    Program {
+        name: "a service on it that never answers",
+        variable: "GARAGESWARM_TEST_DBUS_TOOL",
+        found: |_| on_path("dbus-test-tool"),
+        source: Source::Debian(&["dbus-tests"]),
+    },
+    Program {
+        name: "a Secret Service",
+        variable: "GARAGESWARM_TEST_KEYRING",
+        found: |_| on_path("gnome-keyring-daemon"),
+        source: Source::Debian(&["gnome-keyring"]),
     },
     Program {
         name: "Claude Code",

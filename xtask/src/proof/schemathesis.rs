@@ -51,7 +51,16 @@ const SCOPES: [&str; 5] = ["tasks:read", "tasks:write", "workers:read", "workers
 /// Another binary than the one of this workspace, as for the benchmark.
 const BINARY: &str = "GARAGESWARM_BIN";
 
-/// Runs it for all three. An operation counts as one test.
+/// Builds the binary, unless another one is named, and runs it for all three.
+pub(crate) fn build_and_check(workspace: &Workspace) -> Result<Tally> {
+    if std::env::var_os(BINARY).is_none() {
+        build_bin(workspace, "garageswarm")?;
+    }
+    Ok(check(workspace, true))
+}
+
+/// Runs it for all three, on the binary that is there: the tests before it have built it. An operation counts as one
+/// test.
 pub(crate) fn check(workspace: &Workspace, install: bool) -> Tally {
     println!("-- schemathesis");
     let mut tally = Tally::default();
@@ -214,13 +223,7 @@ struct Coordinator {
 
 impl Coordinator {
     fn start(workspace: &Workspace) -> Result<Self> {
-        let binary = match std::env::var_os(BINARY) {
-            Some(binary) => binary.into(),
-            None => {
-                build_bin(workspace, "garageswarm")?;
-                workspace.binary()
-            }
-        };
+        let binary = std::env::var_os(BINARY).map_or_else(|| workspace.binary(), PathBuf::from);
         let folder = std::env::temp_dir().join(format!("garageswarm-schemathesis-{}", std::process::id()));
         fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
         let mut command = Command::new(&binary);
