@@ -41,7 +41,7 @@ enum Source {
     Recorded(&'static str),
 }
 
-const PROGRAMS: [Program; 8] = [
+const PROGRAMS: [Program; 7] = [
     Program {
         name: "Python 3",
         variable: "GARAGESWARM_TEST_PYTHON",
@@ -71,12 +71,6 @@ const PROGRAMS: [Program; 8] = [
         variable: "GARAGESWARM_TEST_DBUS_TOOL",
         found: |_| on_path("dbus-test-tool"),
         source: Source::Debian(&["dbus-tests"]),
-    },
-    Program {
-        name: "a Secret Service",
-        variable: "GARAGESWARM_TEST_KEYRING",
-        found: |_| on_path("gnome-keyring-daemon"),
-        source: Source::Debian(&["gnome-keyring"]),
     },
     Program {
         name: "Claude Code",

@@ -133,32 +133,3 @@ fn a_secret_service_that_hangs_costs_a_moment() {
     let _hole = Bus(hole.stdin(Stdio::null()).spawn().unwrap());
     signs_in_and_works(&path, "did not answer within two seconds");
 }
-
-#[test]
-fn a_real_secret_service_takes_the_secrets() {
-    let (folder, home) = (tempfile::tempdir().unwrap(), Home::new());
-    let path = folder.path().join("bus");
-    let keyring = Command::new("gnome-keyring-daemon").arg("--version").stdout(Stdio::null()).status();
-    let Some(_bus) = keyring.ok().and_then(|_| Bus::start(&path)) else {
-        println!("left out: dbus-daemon and gnome-keyring-daemon are not both installed");
-        return;
-    };
-    let mut daemon = Command::new("gnome-keyring-daemon");
-    daemon.args(["--unlock", "--foreground", "--components=secrets"]).env("HOME", home.path("home"));
-    daemon.env("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={}", path.display())).stdin(Stdio::piped());
-    let mut daemon = Bus(daemon.spawn().unwrap());
-    daemon.0.stdin.take().unwrap().write_all(b"password\n").unwrap();
-    let ready = || finished(with_bus(&home, &path, &["doctor", "--json"]), "").0.stdout;
-    crate::home::eventually(ready, |said| said.contains("new secrets are kept in it"));
-
-    let mut up = Running::start(with_bus(&home, &path, &["up", "--listen", "127.0.0.1:0"]));
-    up.wait_for("ready http://");
-    up.wait_for_remark("works here with");
-    let doctor = finished(with_bus(&home, &path, &["doctor"]), "").0;
-    assert!(
-        doctor.stdout.contains("local-worker credential") && doctor.stdout.contains("in the keychain"),
-        "{doctor:?}"
-    );
-    let secrets = home.path("data").join("local-worker/secrets/worker-credential");
-    assert!(!secrets.exists(), "what the keychain took is in no file");
-}
