@@ -59,14 +59,14 @@ impl WorkerProfile {
                 && self.operators.get(&user).is_none_or(|limits| limits.admits(tool)))
     }
 
-    /// How many runs of `tool` for `user` may go on here at once, besides the slots.
-    fn slots_for(&self, user: UserId, tool: &ToolName) -> Option<u32> {
-        if self.owner == user {
-            return None;
-        }
-        let granted = self.capabilities.grant_for(user, tool).and_then(|grant| grant.slots);
-        let shared = self.operators.get(&user).and_then(|limits| limits.slots);
-        granted.into_iter().chain(shared).min()
+    /// How many runs of `tool` for `user` the machine grants at once, as it counts itself.
+    fn granted_slots(&self, user: UserId, tool: &ToolName) -> Option<u32> {
+        if self.owner == user { None } else { self.capabilities.grant_for(user, tool)?.slots }
+    }
+
+    /// How many runs for `user`, with whatever tool, are shared with them at once.
+    fn shared_slots(&self, user: UserId) -> Option<u32> {
+        if self.owner == user { None } else { self.operators.get(&user)?.slots }
     }
 
     /// Whether more than one person may send tasks to it, so that turns matter.
@@ -130,7 +130,7 @@ pub(crate) struct Member {
     pub(crate) pulls: bool,
     pub(crate) tasks: BTreeSet<TaskNumber>,
     by_tool: BTreeMap<ToolName, u32>,
-    by_user: BTreeMap<UserId, u32>,
+    by_user: BTreeMap<(UserId, ToolName), u32>,
     recent: Faded,
     group: GroupId,
     place: Option<u32>,
@@ -158,8 +158,12 @@ impl Member {
 
     /// Whether one more run of `tool` for `user` is within what is shared with them.
     fn has_share_for(&self, user: UserId, tool: &ToolName) -> bool {
-        let limit = self.profile.slots_for(user, tool);
-        limit.is_none_or(|limit| self.by_user.get(&user).copied().unwrap_or(0) < limit)
+        let profile = &self.profile;
+        let theirs = || self.by_user.iter().filter(move |((of, _), _)| *of == user);
+        let with_tool = || theirs().filter(|((_, with), _)| with == tool).map(|(_, count)| count).sum::<u32>();
+        let in_all = || theirs().map(|(_, count)| count).sum::<u32>();
+        profile.granted_slots(user, tool).is_none_or(|limit| with_tool() < limit)
+            && profile.shared_slots(user).is_none_or(|limit| in_all() < limit)
     }
 
     fn status(&self) -> WorkerStatus {
@@ -354,7 +358,7 @@ impl Fleet {
         self.change(worker, now, |member| {
             member.tasks.insert(number);
             *member.by_tool.entry(tool.clone()).or_insert(0) += 1;
-            *member.by_user.entry(user).or_insert(0) += 1;
+            *member.by_user.entry((user, tool.clone())).or_insert(0) += 1;
             member.pulls = false;
             member.recent.add(crate::fairness::CLAIM_COST, now, WORKER_HALF_LIFE);
         });
@@ -373,7 +377,7 @@ impl Fleet {
         self.change(worker, now, |member| {
             if member.tasks.remove(&number) {
                 count_down(&mut member.by_tool, tool);
-                count_down(&mut member.by_user, &user);
+                count_down(&mut member.by_user, &(user, tool.clone()));
             }
             member.recent.add(span.saturating_sub(crate::fairness::CLAIM_COST), now, WORKER_HALF_LIFE);
         });
@@ -532,7 +536,7 @@ impl Fleet {
                 reasons.push(format!("it already runs as many {} tasks as it allows", choice.tool));
             }
             Some(choice) if !member.has_share_for(key.user, &choice.tool) => {
-                let is_used_up = member.profile.slots_for(key.user, &choice.tool) == Some(0);
+                let is_used_up = member.profile.granted_slots(key.user, &choice.tool) == Some(0);
                 let why = if is_used_up {
                     "what its owner shares with this person for a day is used up"
                 } else {

@@ -109,7 +109,7 @@ pub struct ToolGrant {
     /// Who; everyone to whom the coordinator opens the machine where this is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<UserId>,
-    /// Runs of that person at once; as many as the machine has slots where this is absent.
+    /// Runs of that tool for that person at once; as many as the machine has slots where this is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slots: Option<u32>,
 }
@@ -123,7 +123,7 @@ pub struct ShareLimits {
     /// Only these tools; every tool that the machine grants where this is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tools: Option<BTreeSet<ToolName>>,
-    /// Runs at once; as many as the machine has slots where this is absent.
+    /// Runs at once, whatever the tool; as many as the machine has slots where this is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slots: Option<u32>,
 }

@@ -83,6 +83,15 @@ fn slots_of_a_share_hold_and_the_owner_has_the_rest() {
     assert_eq!(world.assigned.len(), 2, "one of theirs, and the owner's");
 }
 
+/// A grant bounds the runs of its tool, as the machine counts them; a share bounds all that a person runs there.
+#[test]
+fn a_grant_counts_its_tool_and_a_share_counts_its_person() {
+    let one_each = || vec![grant("demo", Some(user(2)), Some(1)), grant("ollama", Some(user(2)), Some(1))];
+    let wishes = [wish("demo"), wish("demo"), wish("ollama"), wish("ollama")];
+    assert_eq!(n_given(shared_machine(limits(None, None), one_each()), &wishes), 2);
+    assert_eq!(n_given(shared_machine(limits(None, Some(1)), one_each()), &wishes), 1);
+}
+
 #[test]
 fn a_slot_that_comes_free_goes_to_the_next_of_that_share() {
     let mut world =
