@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use swarm_model::rights::InstanceRole;
-use swarm_model::{Clock, KeyId, TokenId, UserId};
+use swarm_model::{Clock, KeyId, Timestamp, TokenId, UserId};
 use swarm_store::people::NewUser;
 use swarm_store::token::{KeyKind, NewKey, NewToken, TokenKind};
 use swarm_store::{AuditEntry, Conflict, StoreError, Stores};
@@ -68,6 +68,19 @@ impl AppState {
     /// A link that signs `user` in once, within 10 minutes. The secret stands behind `#`, which browsers send to
     /// nobody.
     pub async fn create_sign_in_link(&self, user: UserId) -> Result<String, StoreError> {
+        let audit = audit(&*self.clock, "sign_in_link_created", format!("user:{user}"));
+        let secret = self.issue_link(user, "sign-in link", self.now() + LINK_LIFE, &audit).await?;
+        Ok(format!("{}/signin#{secret}", self.config.base_url()))
+    }
+
+    /// The secret of a link that signs `user` in once, until `expires_at`.
+    pub(crate) async fn issue_link(
+        &self,
+        user: UserId,
+        name: &str,
+        expires_at: Timestamp,
+        audit: &AuditEntry,
+    ) -> Result<String, StoreError> {
         let Issued { secret, hash } = secret::issue(Purpose::Link);
         let token = NewToken {
             token_id: self.new_id(TokenId::new),
@@ -75,14 +88,13 @@ impl AppState {
             user_id: user,
             worker_id: None,
             key_id: None,
-            name: "sign-in link".to_owned(),
+            name: name.to_owned(),
             hash,
             scopes: Vec::new(),
-            expires_at: Some(self.now() + LINK_LIFE),
+            expires_at: Some(expires_at),
         };
-        let audit = audit(&*self.clock, "sign_in_link_created", format!("user:{user}"));
-        self.stores.tokens.create_token(&token, &audit).await?;
-        Ok(format!("{}/signin#{secret}", self.config.base_url()))
+        self.stores.tokens.create_token(&token, audit).await?;
+        Ok(secret)
     }
 
     /// A token for the command line of the machine at hand.

@@ -102,11 +102,16 @@ pub(super) async fn check_room(state: &AppState, user_id: UserId) -> Result<(), 
     Ok(())
 }
 
-fn check(wish: &CreateKey) -> Result<(), ApiError> {
-    let fits = (1..=MAX_NAME).contains(&wish.name.chars().count()) && !wish.name.chars().any(char::is_control);
-    if !fits {
-        return Err(ApiError::invalid(format!("name holds 1 to {MAX_NAME} printable characters")));
+/// Whether people can read what a key is called.
+pub(super) fn check_name(name: &str) -> Result<(), ApiError> {
+    if (1..=MAX_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control) {
+        return Ok(());
     }
+    Err(ApiError::invalid(format!("name holds 1 to {MAX_NAME} printable characters")))
+}
+
+fn check(wish: &CreateKey) -> Result<(), ApiError> {
+    check_name(&wish.name)?;
     if wish.kind == KeyKind::Api && wish.uses.is_some() {
         return Err(ApiError::invalid("uses is for worker keys: an api key is used as often as its user likes"));
     }

@@ -5,16 +5,15 @@ use std::time::Duration;
 use axum::extract::State;
 use serde_json::json;
 use swarm_model::rights::{Operation, Relation};
-use swarm_model::{KeyId, TokenId, UserId};
+use swarm_model::{KeyId, UserId};
 use swarm_proto::ErrorCode;
 use swarm_proto::auth::{ChangeUser, PasswordReset, User};
 use swarm_store::people::{UserChange, UserRecord};
-use swarm_store::token::{NewToken, Revoked, RevokedToken, TokenKind};
+use swarm_store::token::{Revoked, RevokedToken};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::auth::Identity;
-use crate::auth::secret::{self, Issued, Purpose};
 use crate::auth::sessions::shown;
 use crate::error::ApiError;
 use crate::extract::{Json, Path};
@@ -92,21 +91,9 @@ async fn reset_password(
     let audit = identity.audit(&state, "password_reset", format!("user:{id}"));
     let revoked = state.stores.people.update_user(id, &change, &audit).await?;
     state.end_credentials(&revoked).await;
-    let Issued { secret, hash } = secret::issue(Purpose::Link);
     let expires_at = state.now() + RESET_LIFE;
-    let token = NewToken {
-        token_id: state.new_id(TokenId::new),
-        kind: TokenKind::SignIn,
-        user_id: id,
-        worker_id: None,
-        key_id: None,
-        name: "link after a password reset".to_owned(),
-        hash,
-        scopes: Vec::new(),
-        expires_at: Some(expires_at),
-    };
     let audit = identity.audit(&state, "sign_in_link_created", format!("user:{id}"));
-    state.stores.tokens.create_token(&token, &audit).await?;
+    let secret = state.issue_link(id, "link after a password reset", expires_at, &audit).await?;
     let link = format!("{}/signin#{secret}", state.outward_url());
     Ok(Json(PasswordReset { link, expires_at }))
 }

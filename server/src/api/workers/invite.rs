@@ -24,7 +24,6 @@ use crate::state::AppState;
 
 /// How long a code is good: the walk to the other machine.
 const CODE_LIFE: Duration = Duration::from_mins(10);
-const MAX_NAME: usize = 64;
 
 /// Invite one machine to join as yours. The link is shown once, works once, and for 10 minutes.
 #[utoipa::path(post, path = "/workers/invitations", tag = "workers", request_body = InviteWorker,
@@ -37,9 +36,7 @@ pub(super) async fn invite_worker(
     let (person, _) = identity.signed_in()?;
     identity.require(Operation::ManageKeys, identity.relation_to_user(person.user_id))?;
     let name = wish.name.unwrap_or_else(|| "invitation of a machine".to_owned());
-    if !(1..=MAX_NAME).contains(&name.chars().count()) || name.chars().any(char::is_control) {
-        return Err(ApiError::invalid(format!("name holds 1 to {MAX_NAME} printable characters")));
-    }
+    keys::check_name(&name)?;
     keys::check_room(&state, person.user_id).await?;
     let reach = Reach::of(&state.config, state.fingerprint())?;
     let issued = secret::issue(Purpose::WorkerKey);

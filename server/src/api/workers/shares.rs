@@ -59,7 +59,7 @@ pub(super) async fn share_worker(
     if user.user_id == record.owner {
         return Err(ApiError::invalid("the worker belongs to this person: there is nothing to share"));
     }
-    let before = role_of(&state, user.user_id, id).await?;
+    let before = state.stores.workers.role_of(user.user_id, id).await?;
     let grant = NewGrant {
         grant_id: state.new_id(GrantId::new),
         user_id: user.user_id,
@@ -87,16 +87,12 @@ pub(super) async fn unshare_worker(
     if user_id == record.owner {
         return Err(ApiError::new(ErrorCode::Conflict, "A worker keeps its owner: remove it, and it joins anew."));
     }
-    let before = role_of(&state, user_id, id).await?;
+    let before = state.stores.workers.role_of(user_id, id).await?;
     let mut audit = identity.audit(&state, "worker_unshared", format!("worker:{id}"));
     audit.detail = Some(json!({ "user": user_id, "before": before }));
     state.stores.workers.revoke_grant(user_id, id, &audit).await?;
     apply(&state, id).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-async fn role_of(state: &AppState, user: UserId, worker: WorkerId) -> Result<Option<WorkerRole>, ApiError> {
-    Ok(state.stores.workers.role_of(user, worker).await?)
 }
 
 /// Carries a committed change of a worker's people or name to whoever decides by it.
@@ -124,8 +120,8 @@ async fn to_wire(state: &AppState, record: &WorkerRecord, grant: Grant) -> Resul
     }))
 }
 
-/// Refuses at once what the owner of the machine that a task names shares with its user: the task would wait for
-/// ever. A machine that is away is believed to be as it last was.
+/// Refuses at once a tool that the machine which a task names does not share with its user: the task would wait for
+/// ever. Of a machine that is away nothing is known, and the task waits for it.
 pub(crate) fn check_share(live: Option<&WorkerView>, user: UserId, spec: &TaskSpec) -> Result<(), ApiError> {
     let (Queue::Worker { .. }, Some(tool), Some(view)) = (spec.queue, &spec.tool, live) else { return Ok(()) };
     if view.profile.may_use(user, tool) {

@@ -61,8 +61,8 @@ pub(crate) const FAULTS: [Fault; 19] = [
         name: "share-slots",
         means: "a friend takes the whole machine instead of the one slot that was shared",
         file: "crates/engine/src/fleet.rs",
-        right: "granted.into_iter().chain(shared).min()",
-        wrong: "granted.into_iter().chain(shared).max().and(None)",
+        right: "in_all() < limit",
+        wrong: "in_all() < limit.max(u32::MAX)",
         noticed_by: board("board::tests::shares::slots_of_a_share_hold_and_the_owner_has_the_rest"),
     },
     Fault {
