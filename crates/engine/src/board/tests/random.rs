@@ -151,7 +151,7 @@ fn random_record(n: u8) -> RunRecord {
     let usage =
         Usage { input_tokens: (n > 2).then_some(u64::from(n)), cost_kind: CostKind::Reported, ..Usage::default() };
     let usage = Usage { cost_microusd: (n > 4).then_some(100), ..usage };
-    RunRecord { model: (n % 2 == 0).then(|| "m".to_owned()), usage, ..RunRecord::default() }
+    RunRecord { model: n.is_multiple_of(2).then(|| "m".to_owned()), usage, ..RunRecord::default() }
 }
 
 fn random_profile(n: u16) -> WorkerProfile {
