@@ -26,7 +26,7 @@ pub(crate) enum TaskCommand {
     Submit(submit::SubmitArgs),
     /// Your tasks, newest first.
     List(ListArgs),
-    /// One task with its result.
+    /// One task with its result, and what became of each attempt.
     Show(OneTask),
     /// What a task said.
     Logs(LogsArgs),

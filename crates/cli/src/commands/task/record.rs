@@ -8,7 +8,7 @@ use swarm_model::task::{CostKind, RunRecord, Usage};
 use swarm_proto::tasks::Attempt;
 
 use crate::output::table::Facts;
-use crate::readable::{BOLD, DIM, ERROR, GOOD, NORMAL, WARN, ago, cut, dollars, plain, span, until};
+use crate::readable::{ACTIVE, BOLD, DIM, ERROR, GOOD, NORMAL, WARN, ago, cut, dollars, plain, span, until};
 
 /// Lines of a failed tool's own words.
 const RAW_LINES: usize = 8;
@@ -36,28 +36,29 @@ pub(super) fn record(attempt: &Attempt, machine: &str, now: Timestamp) -> String
 fn ended(attempt: &Attempt, record: &RunRecord, now: Timestamp) -> String {
     let class = attempt.failure_class.map(|class| class.as_str().replace('_', " "));
     let (words, style) = match attempt.outcome {
-        None if attempt.started_at.is_some() => ("running".to_owned(), NORMAL),
-        None => ("given out".to_owned(), NORMAL),
-        Some(AttemptOutcome::Completed) => ("completed".to_owned(), GOOD),
-        Some(AttemptOutcome::Cancelled) => ("cancelled".to_owned(), DIM),
-        Some(AttemptOutcome::Refused) => ("declined".to_owned(), WARN),
-        Some(AttemptOutcome::Lost) => ("lost".to_owned(), WARN),
-        Some(AttemptOutcome::Parked) => ("parked".to_owned(), WARN),
-        Some(AttemptOutcome::NeedsHuman) => ("needs you".to_owned(), ERROR),
-        Some(AttemptOutcome::Failed) => ("failed".to_owned(), ERROR),
+        None if attempt.started_at.is_some() => ("running", ACTIVE),
+        None => ("given out", ACTIVE),
+        Some(AttemptOutcome::Completed) => ("completed", GOOD),
+        Some(AttemptOutcome::Cancelled) => ("cancelled", NORMAL),
+        Some(AttemptOutcome::Refused) => ("declined", WARN),
+        Some(AttemptOutcome::Lost) => ("lost", WARN),
+        Some(AttemptOutcome::Parked) => ("parked", WARN),
+        Some(AttemptOutcome::NeedsHuman) => ("needs you", ERROR),
+        Some(AttemptOutcome::Failed) => ("failed", ERROR),
     };
     let is_said =
         matches!(attempt.outcome, Some(AttemptOutcome::Lost | AttemptOutcome::Refused | AttemptOutcome::Cancelled));
-    let class = class.filter(|_| !is_said).map(|class| format!(", {class}")).unwrap_or_default();
+    let class = class.filter(|_| !is_said).map(|class| format!(" ({class})")).unwrap_or_default();
     let took = record.duration_ms.map(Duration::from_millis);
     let held = attempt.started_at.map(|started| attempt.ended_at.unwrap_or(now).since(started));
-    let took = took.or(held).map(|took| format!(" after {}", span(took))).filter(|_| attempt.ended_at.is_some());
+    let how_long = if attempt.ended_at.is_some() { "after" } else { "for" };
+    let took = took.or(held).map(|took| format!(" {how_long} {}", span(took))).unwrap_or_default();
     let when = ago(now, attempt.ended_at.or(attempt.started_at).unwrap_or(attempt.assigned_at));
     let again = match (attempt.outcome, attempt.retryable) {
         (Some(AttemptOutcome::Failed), Some(false)) => ", and another try would not help",
         _ => "",
     };
-    format!("{style}{words}{class}{style:#}{}{again} {DIM}{when}{DIM:#}", took.unwrap_or_default())
+    format!("{style}{words}{class}{style:#}{took}{again}{DIM}, {when}{DIM:#}")
 }
 
 fn limit(resets_at: Timestamp, now: Timestamp) -> String {
