@@ -53,12 +53,15 @@ fn ended(attempt: &Attempt, record: &RunRecord, now: Timestamp) -> String {
     let held = attempt.started_at.map(|started| attempt.ended_at.unwrap_or(now).since(started));
     let how_long = if attempt.ended_at.is_some() { "after" } else { "for" };
     let took = took.or(held).map(|took| format!(" {how_long} {}", span(took))).unwrap_or_default();
-    let when = ago(now, attempt.ended_at.or(attempt.started_at).unwrap_or(attempt.assigned_at));
+    let when = match (attempt.ended_at, attempt.started_at) {
+        (None, Some(_)) => String::new(),
+        (ended_at, None | Some(_)) => format!(", {}", ago(now, ended_at.unwrap_or(attempt.assigned_at))),
+    };
     let again = match (attempt.outcome, attempt.retryable) {
         (Some(AttemptOutcome::Failed), Some(false)) => ", and another try would not help",
         _ => "",
     };
-    format!("{style}{words}{class}{style:#}{took}{again}{DIM}, {when}{DIM:#}")
+    format!("{style}{words}{class}{style:#}{took}{again}{DIM}{when}{DIM:#}")
 }
 
 fn limit(resets_at: Timestamp, now: Timestamp) -> String {
