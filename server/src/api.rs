@@ -15,6 +15,8 @@ mod rights;
 mod status;
 pub(crate) mod swarm;
 pub(crate) mod tasks;
+mod tools;
+mod usage;
 pub(crate) mod workers;
 
 use axum::Router;
@@ -46,6 +48,8 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(keys::router())
         .merge(status::router())
         .merge(swarm::router())
+        .merge(usage::router())
+        .merge(tools::router())
         .merge(tasks::router())
         .merge(workers::router())
 }

@@ -22,6 +22,8 @@ const MAX_REMARKS: usize = 5;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) artifacts: Vec<Artifact>,
+    /// How many files there are, those that are left out among them.
+    pub(crate) n_files: usize,
     /// One sentence each for what was left out.
     pub(crate) remarks: Vec<String>,
 }
@@ -30,6 +32,7 @@ pub(crate) struct Found {
 pub(crate) fn collect(work: &Path, limits: ArtifactLimits) -> io::Result<Found> {
     let (mut found, mut left_out, mut total) = (Found::default(), Vec::new(), 0);
     for (name, path) in files(work)? {
+        found.n_files += 1;
         let size = fs::symlink_metadata(&path)?.len();
         let why = if found.artifacts.len() >= limits.max_files {
             Some(format!("more than {} files", limits.max_files))

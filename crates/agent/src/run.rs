@@ -92,9 +92,9 @@ impl Run {
                     shared.count(result, cut_short);
                 }
             };
-            let outcome = conclude(outcome, log, &work, limits, &tip);
+            let mut result = AttemptResult { attempt, outcome, record };
+            conclude(&mut result, log, &work, limits, &tip);
             grown.notify_one();
-            let result = AttemptResult { attempt, outcome, record };
             let cut_short = recalled.load(Ordering::Acquire) && matches!(result.outcome, Outcome::Cancelled { .. });
             if cut_short {
                 count(true, &result);
@@ -112,27 +112,31 @@ impl Run {
     }
 }
 
-/// What a run leaves behind joins its outcome. Blocks.
+/// What a run leaves behind joins its result. Blocks.
 fn conclude(
-    mut outcome: Outcome,
+    result: &mut AttemptResult,
     log: std::io::Result<Journal>,
     work: &std::path::Path,
     limits: ArtifactLimits,
     tip: &Tip,
-) -> Outcome {
+) {
     let mut journal = match log {
         Ok(journal) => journal,
         Err(error) => {
-            let partial = match outcome {
+            let ended = Outcome::Cancelled { partial: None };
+            let partial = match std::mem::replace(&mut result.outcome, ended) {
                 Outcome::Completed { result } => Some(result),
                 Outcome::Failed { partial, .. } | Outcome::Cancelled { partial } => partial,
             };
-            return failed(format!("the machine could not keep the run's output: {error}"), partial);
+            result.outcome = failed(format!("the machine could not keep the run's output: {error}"), partial);
+            return;
         }
     };
     match artifacts::collect(work, limits) {
         Ok(found) => {
-            artifacts::attach(&mut outcome, found.artifacts);
+            // The folder was empty when the run began.
+            result.record.files_changed = Some(u32::try_from(found.n_files).unwrap_or(u32::MAX));
+            artifacts::attach(&mut result.outcome, found.artifacts);
             let remarks = found.remarks.into_iter().map(remark);
             if let Err(error) = journal.append(remarks, &SystemClock, tip) {
                 tracing::warn!(%error, "remarks about files were not journalled");
@@ -140,7 +144,6 @@ fn conclude(
         }
         Err(error) => tracing::warn!(%error, "the files of the run cannot be read"),
     }
-    outcome
 }
 
 /// The result of a run during which the agent's own code failed.

@@ -4,7 +4,8 @@ use clap::{Args, Parser, Subcommand};
 use swarm_client::Address;
 
 use crate::commands::{
-    account, audit, backup, completions, config, discover, doctor, key, serve, session, swarm, task, up, user, worker,
+    account, audit, backup, completions, config, discover, doctor, key, serve, session, swarm, task, up, usage, user,
+    worker,
 };
 use crate::readable::{STYLES, exit_codes};
 
@@ -65,6 +66,8 @@ pub(crate) enum Command {
     Discover(discover::DiscoverArgs),
     /// The swarm at a glance.
     Status,
+    /// What was used: runs, tokens, money and time of your tasks and on your machines; of everybody for an admin.
+    Usage(usage::UsageArgs),
     /// Pause or resume the whole swarm.
     #[command(subcommand)]
     Swarm(swarm::SwarmCommand),

@@ -14,6 +14,7 @@ pub(crate) mod status;
 pub(crate) mod swarm;
 pub(crate) mod task;
 pub(crate) mod up;
+pub(crate) mod usage;
 pub(crate) mod user;
 pub(crate) mod worker;
 
@@ -51,6 +52,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Login(args) => asking()?.block_on(account::login(args, context)),
         Command::Logout => asking()?.block_on(account::logout(context)),
         Command::Whoami => asking()?.block_on(account::whoami(context)),
+        Command::Usage(args) => asking()?.block_on(usage::run(args, context)),
         Command::Status => asking()?.block_on(status::run(context)),
         Command::Swarm(command) => asking()?.block_on(swarm::run(command, context)),
         Command::Discover(args) => asking()?.block_on(discover::run(args, context)),

@@ -83,6 +83,22 @@ pub(crate) fn until(now: Timestamp, then: Timestamp) -> String {
     if then <= now { "over".to_owned() } else { format!("in {}", span(then.since(now))) }
 }
 
+/// Money, from millionths of a US dollar: `$0.0042`, `$12.30`.
+pub(crate) fn dollars(microusd: u64) -> String {
+    let dollars = microusd as f64 / 1e6;
+    if microusd < 1_000_000 { format!("${dollars:.4}") } else { format!("${dollars:.2}") }
+}
+
+/// A count: `999`, `12,345`, `1.23 M`.
+pub(crate) fn count(count: u64) -> String {
+    match count {
+        0..=999 => count.to_string(),
+        1_000..=999_999 => format!("{},{:03}", count / 1_000, count % 1_000),
+        1_000_000..=999_999_999 => format!("{:.2} M", count as f64 / 1e6),
+        _ => format!("{:.2} G", count as f64 / 1e9),
+    }
+}
+
 /// Bytes: `4.2 MB`.
 pub(crate) fn bytes(count: u64) -> String {
     let units = ["B", "kB", "MB", "GB", "TB"];
@@ -192,6 +208,12 @@ mod tests {
         let now = Timestamp::from_micros(1_800_000_000_000_000);
         let shown = [0, 30, 300, 7_300, 200_000, 9_000_000].map(|s| ago(now, now.minus(Duration::from_secs(s))));
         assert_eq!(shown, ["just now", "30s ago", "5m ago", "2h ago", "2d ago", "2026-10-03"]);
+    }
+
+    #[test]
+    fn counts_and_money_are_short() {
+        assert_eq!([7, 12_345, 1_234_567, 2_000_000_000].map(count), ["7", "12,345", "1.23 M", "2.00 G"]);
+        assert_eq!([0, 4_200, 12_300_000].map(dollars), ["$0.0000", "$0.0042", "$12.30"]);
     }
 
     #[test]

@@ -144,6 +144,8 @@ struct Entry {
     class: ClassKey,
     /// The tool of the current attempt.
     tool: Option<ToolName>,
+    /// The model that was wished for in the current attempt.
+    model: Option<String>,
     /// When the current attempt was given out.
     assigned_at: Timestamp,
     /// When the worker of the current attempt began.
@@ -189,20 +191,23 @@ impl Board {
 
     /// Takes up a task from the store. Its lease, if it has one, starts anew when its worker is restored.
     pub fn restore(&mut self, live: LiveTask, now: Timestamp) {
-        let LiveTask { head, row, log_received } = live;
+        let LiveTask { head, row, log_received, open } = live;
         let number = head.number;
         let state = state_of(&row);
         let class = ClassKey::of(head.user_id, &head.spec, &[]);
         self.by_id.insert(head.task_id, number);
         *self.live_of.entry(head.user_id).or_default() += 1;
+        let (tool, model, attempt_started_at) =
+            open.map_or_else(Default::default, |open| (Some(open.tool), open.model, open.started_at));
         let entry = Entry {
             head: Arc::new(head),
             state,
             row,
             class,
-            tool: None,
+            tool,
+            model,
             assigned_at: now,
-            attempt_started_at: None,
+            attempt_started_at,
             log_received,
             is_ready: false,
         };
@@ -273,6 +278,7 @@ impl Board {
             row,
             class,
             tool: None,
+            model: None,
             assigned_at: now,
             attempt_started_at: None,
             log_received: 0,
@@ -440,17 +446,18 @@ impl Board {
         entry.row.worker_id = Some(worker_id);
         entry.row.progress = None;
         entry.tool = Some(tool.clone());
+        entry.model.clone_from(&entry.head.spec.model);
         entry.assigned_at = now;
         entry.attempt_started_at = None;
         entry.log_received = 0;
-        let (user, head) = (entry.head.user_id, Arc::clone(&entry.head));
+        let (user, head, model) = (entry.head.user_id, Arc::clone(&entry.head), entry.model.clone());
         self.transition(number, TaskEvent::Assign(Lease { worker_id, attempt }), now);
         self.dirty.opened(swarm_model::change::OpenAttempt {
             number,
             attempt,
             worker_id,
             tool: tool.clone(),
-            model: head.spec.model.clone(),
+            model,
             assigned_at: now,
         });
         self.task_event(EventKind::TaskAssigned, number, None, now);

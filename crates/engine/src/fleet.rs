@@ -84,10 +84,25 @@ pub struct WorkerView {
     pub status: WorkerStatus,
     /// Runs it holds leases for.
     pub running: u32,
+    /// The same by tool.
+    pub by_tool: BTreeMap<ToolName, u32>,
     /// How busy the machine is.
     pub load: Load,
     /// When it last reported.
     pub last_seen: Timestamp,
+}
+
+impl WorkerView {
+    /// How many more runs of a tool for `user` have a slot now. What is shared with them may be less.
+    pub fn free_for(&self, user: UserId, tool: &ToolInfo) -> u32 {
+        let takes_work = self.status == WorkerStatus::Online && tool.health.is_ready();
+        if !takes_work || !self.profile.may_use(user, &tool.name) {
+            return 0;
+        }
+        let free = self.profile.capabilities.slots.saturating_sub(self.running);
+        let running = self.by_tool.get(&tool.name).copied().unwrap_or(0);
+        tool.max_concurrent.map_or(free, |most| free.min(most.saturating_sub(running)))
+    }
 }
 
 /// A handle of a group.
@@ -236,6 +251,7 @@ impl Fleet {
             profile: member.profile.clone(),
             status: member.status(),
             running: member.tasks.len() as u32,
+            by_tool: member.by_tool.clone(),
             load: member.load,
             last_seen: member.last_seen,
         })

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::log::LogLine;
 use crate::task::{Outcome, RunRecord, TaskSpec, WaitReason};
+use crate::usage::{UsageKey, UsageSums};
 use crate::{
     EventId, FailureClass, RunId, TaskId, TaskNumber, TaskStatus, Timestamp, ToolName, UserId, WorkerId, WorkflowId,
 };
@@ -158,6 +159,57 @@ impl AttemptStatus {
     }
 }
 
+/// How an attempt ended, as people ask: is it done, is it over, or what does it wait for?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptOutcome {
+    /// Its result is the task's.
+    Completed,
+    /// It failed.
+    Failed,
+    /// Somebody ended it.
+    Cancelled,
+    /// It failed for something that only a person can mend: a sign-in, a key, a budget, a missing tool.
+    NeedsHuman,
+    /// It met a limit of the account and waits for its end.
+    Parked,
+    /// The worker declined.
+    Refused,
+    /// The worker vanished, or forgot it.
+    Lost,
+}
+
+impl AttemptOutcome {
+    /// The outcome of an attempt in this state; none while it is open.
+    pub fn of(status: AttemptStatus, class: Option<FailureClass>) -> Option<Self> {
+        use FailureClass as F;
+        Some(match (status, class) {
+            (AttemptStatus::Assigned | AttemptStatus::Running, _) => return None,
+            (AttemptStatus::Completed, _) => Self::Completed,
+            (AttemptStatus::Refused, _) => Self::Refused,
+            (AttemptStatus::Lost, _) => Self::Lost,
+            (AttemptStatus::Cancelled, _) => Self::Cancelled,
+            (AttemptStatus::Failed, Some(F::RateLimited | F::Quota)) => Self::Parked,
+            (AttemptStatus::Failed, Some(F::ToolMissing | F::NeedsLogin | F::Auth | F::Budget)) => Self::NeedsHuman,
+            (AttemptStatus::Failed, _) => Self::Failed,
+        })
+    }
+
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::NeedsHuman => "needs_human",
+            Self::Parked => "parked",
+            Self::Refused => "refused",
+            Self::Lost => "lost",
+        }
+    }
+}
+
 /// A write of a known attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UpdateAttempt {
@@ -192,7 +244,17 @@ pub struct AppendLog {
     pub lines: Vec<LogLine>,
 }
 
-/// A result that came too late: kept beside its attempt, changes nothing.
+/// What attempts that ended in a commit add to the sums of a day. Each attempt is in one of them, or used nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddUsage {
+    /// To which sums; each at most once in a commit.
+    pub key: UsageKey,
+    /// What.
+    pub sums: UsageSums,
+}
+
+/// A result that came too late: kept beside its attempt, changes nothing about the task. What it used was used: where
+/// nothing was known of that run, the facts become its attempt's, and the sums are put right.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LateResult {
     /// Of which task.
@@ -333,6 +395,8 @@ pub struct Changes {
     pub opened: Vec<OpenAttempt>,
     /// Writes of attempts that were opened by an earlier commit; each at most once.
     pub attempts: Vec<UpdateAttempt>,
+    /// What those of them used that ended.
+    pub usage: Vec<AddUsage>,
     /// Log lines.
     pub logs: Vec<AppendLog>,
     /// Results that came too late.
@@ -348,6 +412,7 @@ impl Changes {
             && self.updates.is_empty()
             && self.opened.is_empty()
             && self.attempts.is_empty()
+            && self.usage.is_empty()
             && self.logs.is_empty()
             && self.late.is_empty()
             && self.events.is_empty()
@@ -363,4 +428,33 @@ pub struct LiveTask {
     pub row: TaskRow,
     /// Log lines of the current attempt that are stored: the worker's highest number.
     pub log_received: u64,
+    /// The attempt that is open, while a worker has the task.
+    pub open: Option<LiveAttempt>,
+}
+
+/// An attempt that is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveAttempt {
+    /// With which tool it was given out.
+    pub tool: ToolName,
+    /// With which model, where one was wished for.
+    pub model: Option<String>,
+    /// When the worker began.
+    pub started_at: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_says_who_has_the_next_word() {
+        let failed = |class| AttemptOutcome::of(AttemptStatus::Failed, Some(class)).map(AttemptOutcome::as_str);
+        assert_eq!(failed(FailureClass::Quota), Some("parked"));
+        assert_eq!(failed(FailureClass::NeedsLogin), Some("needs_human"));
+        assert_eq!(failed(FailureClass::Server), Some("failed"));
+        assert_eq!(AttemptOutcome::of(AttemptStatus::Running, None), None);
+        let lost = AttemptOutcome::of(AttemptStatus::Lost, Some(FailureClass::Lost)).unwrap();
+        assert_eq!(serde_json::to_value(lost).unwrap(), lost.as_str());
+    }
 }

@@ -126,6 +126,11 @@ impl FailureClass {
         }
     }
 
+    /// Whether another try may help.
+    pub fn is_retryable(self) -> bool {
+        matches!(self.remedy(), Remedy::Retry { .. })
+    }
+
     /// The name on the wire and in the store.
     pub fn as_str(self) -> &'static str {
         match self {

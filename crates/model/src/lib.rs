@@ -8,6 +8,7 @@
 pub mod change;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod crash;
+pub mod day;
 pub mod failure;
 pub mod id;
 pub mod invariants;
@@ -16,8 +17,10 @@ pub mod rights;
 pub mod task;
 pub mod time;
 pub mod tool;
+pub mod usage;
 pub mod worker;
 
+pub use day::Day;
 pub use failure::FailureClass;
 pub use id::{
     BootId, EventId, GrantId, KeyId, RunId, SessionId, TaskId, TaskNumber, TaskRef, TokenId, UserId, WorkerId,

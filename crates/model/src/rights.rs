@@ -237,6 +237,8 @@ operations! {
     ReadWorker = "see a worker",
     /// See what ran on a worker: whose, which tool, when, how it ended, what it used. Never the text.
     ReadUsage = "see what ran on a worker",
+    /// See what one's own tasks used, summed up. What ran on workers is seen besides by who may see what ran there.
+    ReadOwnUsage = "see what one used",
     /// Pause, resume or drain a worker.
     SteerWorker = "steer a worker",
     /// Rename, share or remove a worker.
@@ -263,7 +265,7 @@ impl Operation {
         use KeyUse::{Any, Never, Within};
         match self {
             Self::ProbeHealth | Self::ReadDocuments | Self::ReadSelf => Any,
-            Self::ReadTask | Self::WatchEvents | Self::ReadStatus => Within(Scope::TasksRead),
+            Self::ReadTask | Self::ReadOwnUsage | Self::WatchEvents | Self::ReadStatus => Within(Scope::TasksRead),
             Self::SubmitTask | Self::EditTask | Self::EndTask | Self::TargetWorker => Within(Scope::TasksWrite),
             Self::ReadWorker | Self::ReadUsage => Within(Scope::WorkersRead),
             Self::SteerWorker => Within(Scope::WorkersWrite),
@@ -315,7 +317,7 @@ fn rule(operation: Operation, asker: Asker, relation: Relation) -> bool {
 
         // Every signed-in person, for themselves.
         O::SubmitTask | O::WatchEvents | O::ReadStatus | O::ReadOwnAudit => person,
-        O::ReadSelf | O::ManageSelf | O::ManageKeys => person && own,
+        O::ReadSelf | O::ReadOwnUsage | O::ManageSelf | O::ManageKeys => person && own,
         // A task's prompt and output are its user's; an admin manages tasks but does not read them.
         O::ReadTask | O::EditTask => person && own,
         O::EndTask => (person && own) || admin,

@@ -554,6 +554,9 @@ pub struct Usage {
     /// Tokens written to a cache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_write_tokens: Option<u64>,
+    /// Of the tokens written, those of reasoning, where the tool tells them apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning_tokens: Option<u64>,
     /// Millionths of a US dollar.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_microusd: Option<u64>,
@@ -667,12 +670,39 @@ pub struct RunRecord {
     /// Calls of tools.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_calls: Option<u32>,
+    /// Files that it made or changed in its working folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files_changed: Option<u32>,
     /// The program's exit code; on Unix 128 and the signal where one ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
+    /// When a limit of the account that ended it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resets_at: Option<Timestamp>,
+    /// The end of what a tool wrote that failed, as it wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw_tail: Option<String>,
     /// What it used.
     #[serde(default)]
     pub usage: Usage,
+}
+
+/// Bytes of a tool's raw output that are kept of a run that failed.
+pub const RAW_TAIL_BYTES: usize = 4 * 1024;
+
+impl RunRecord {
+    /// The facts as they are kept beside this outcome: the raw end only of what failed, and no more than is useful.
+    #[must_use]
+    pub fn beside(mut self, outcome: &Outcome) -> Self {
+        let Outcome::Failed { resets_at, .. } = outcome else {
+            return Self { raw_tail: None, ..self };
+        };
+        self.resets_at = resets_at.or(self.resets_at);
+        if let Some(tail) = &mut self.raw_tail {
+            tail.drain(..tail.ceil_char_boundary(tail.len().saturating_sub(RAW_TAIL_BYTES)));
+        }
+        self
+    }
 }
 
 #[cfg(test)]

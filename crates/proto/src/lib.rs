@@ -15,6 +15,8 @@ pub mod join;
 pub mod keys;
 pub mod status;
 pub mod tasks;
+pub mod tools;
+pub mod usage;
 pub mod worker;
 pub mod workers;
 

@@ -1,7 +1,7 @@
 //! Tasks, their attempts, logs, artifacts and placement.
 
 use serde::{Deserialize, Serialize};
-use swarm_model::change::AttemptStatus;
+use swarm_model::change::{AttemptOutcome, AttemptStatus};
 use swarm_model::log::LogEntry;
 use swarm_model::task::{
     Limits, OnLoss, Priority, Queue, Requirements, RetryPolicy, RunRecord, TaskInput, TaskResult, WaitReason,
@@ -94,6 +94,9 @@ pub struct Task {
     pub started_at: Option<Timestamp>,
     /// The end.
     pub completed_at: Option<Timestamp>,
+    /// Every attempt with its record, the first one first; only where one task is read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
 }
 
 /// `POST /tasks`, and each member of `POST /tasks/batch`.
@@ -247,7 +250,7 @@ pub struct LogPage {
     pub complete: bool,
 }
 
-/// One assignment of a task.
+/// One assignment of a task, and the record of what became of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Attempt {
@@ -261,6 +264,9 @@ pub struct Attempt {
     pub model: Option<String>,
     /// Where it stands.
     pub status: AttemptStatus,
+    /// How it ended; absent while it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<AttemptOutcome>,
     /// When it was given out.
     pub assigned_at: Timestamp,
     /// When the worker began.
@@ -271,7 +277,10 @@ pub struct Attempt {
     pub failure_class: Option<FailureClass>,
     /// The same in a sentence.
     pub error: Option<String>,
-    /// The facts of the run.
+    /// Whether another try of such a failure may help.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retryable: Option<bool>,
+    /// The facts of the run, also where its result came too late.
     pub record: Option<RunRecord>,
     /// Whether a result came too late and is kept as evidence.
     pub has_late_result: bool,

@@ -8,10 +8,11 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use swarm_model::change::{
-    AttemptStatus, Changes, EventKind, EventRecord, InsertTask, OpenAttempt, TaskHead, TaskRow, UpdateAttempt,
-    UpdateTask,
+    AddUsage, AttemptStatus, Changes, EventKind, EventRecord, InsertTask, OpenAttempt, TaskHead, TaskRow,
+    UpdateAttempt, UpdateTask,
 };
-use swarm_model::task::{Limits, OnLoss, Priority, Queue, Requirements, RetryPolicy, TaskInput, TaskSpec};
+use swarm_model::task::{Limits, OnLoss, Priority, Queue, Requirements, RetryPolicy, RunRecord, TaskInput, TaskSpec};
+use swarm_model::usage::{EndedAttempt, UsageSums};
 use swarm_model::{
     Clock as _, EventId, TaskId, TaskNumber, TaskStatus, Timestamp, UserId, WorkerId, time::SystemClock,
 };
@@ -117,6 +118,26 @@ impl Maker {
         changes
     }
 
+    /// What so many runs used: nothing but time, as one sum.
+    fn used(&self, runs: usize, now: Timestamp) -> Vec<AddUsage> {
+        let Ok(tool) = "demo".parse() else { return Vec::new() };
+        let record = RunRecord { duration_ms: Some(1), ..RunRecord::default() };
+        let ended = EndedAttempt {
+            user_id: self.user,
+            worker_id: self.worker,
+            tool: &tool,
+            model: None,
+            status: AttemptStatus::Completed,
+            started_at: Some(now),
+            ended_at: now,
+            record: Some(&record),
+        };
+        let Some((key, one)) = ended.usage() else { return Vec::new() };
+        let mut sums = UsageSums::default();
+        (0..runs).for_each(|_| sums += one);
+        vec![AddUsage { key, sums }]
+    }
+
     fn assign(&mut self, numbers: std::ops::Range<i64>) -> Changes {
         let mut changes = Changes::default();
         let now = SystemClock.now();
@@ -165,6 +186,7 @@ impl Maker {
             changes.events.push(self.event(number, EventKind::TaskRunning, Some(self.worker)));
             changes.events.push(self.event(number, EventKind::TaskCompleted, Some(self.worker)));
         }
+        changes.usage = self.used(changes.attempts.len(), now);
         changes
     }
 }

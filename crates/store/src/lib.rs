@@ -20,6 +20,7 @@ pub mod stores;
 pub mod task;
 pub mod token;
 pub mod url;
+pub mod usage;
 pub mod worker;
 
 pub use artifact::ArtifactStore;
@@ -33,6 +34,7 @@ pub use stores::{OpenOptions, Stores};
 pub use task::TaskStore;
 pub use token::{TokenHash, TokenStore};
 pub use url::DatabaseUrl;
+pub use usage::{UsageFilter, UsageRow, UsageScope};
 pub use worker::WorkerStore;
 
 #[cfg(test)]

@@ -4,11 +4,12 @@
 //! audit, because simulation has no people.
 
 mod state;
+mod usage;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use swarm_model::change::{Changes, EventRecord, LiveTask};
+use swarm_model::change::{Changes, EventRecord, LiveAttempt, LiveTask};
 use swarm_model::invariants::AuditedTask;
 use swarm_model::{EventId, TaskNumber, TaskRef, TaskStatus, UserId, WorkerId};
 
@@ -19,6 +20,7 @@ use crate::task::{
     AttemptOnWorker, Counters, EventScope, LogPage, StoredAttempt, StoredTask, TaskCounts, TaskFilter, TaskStore,
     TaskSummary,
 };
+use crate::usage::{UsageFilter, UsageRow};
 
 /// Tasks in memory.
 #[derive(Debug, Default)]
@@ -55,6 +57,13 @@ impl TaskStore for MemoryStore {
                 head: task.head.clone(),
                 row: task.row.clone(),
                 log_received: state.log_received(*number, task.row.attempt),
+                open: state.attempts.get(&(*number, task.row.attempt)).filter(|_| is_open(task.row.status)).map(
+                    |attempt| LiveAttempt {
+                        tool: attempt.tool.clone(),
+                        model: attempt.model.clone(),
+                        started_at: attempt.started_at,
+                    },
+                ),
             })
             .collect())
     }
@@ -176,6 +185,10 @@ impl TaskStore for MemoryStore {
         Ok(counts)
     }
 
+    async fn usage(&self, filter: &UsageFilter) -> Result<Vec<UsageRow>, StoreError> {
+        Ok(usage::sums(&self.state().usage, filter))
+    }
+
     async fn audit(&self, after: TaskNumber, limit: usize) -> Result<Vec<AuditedTask>, StoreError> {
         let state = self.state();
         let next = state.tasks.range(TaskNumber(after.0 + 1)..).take(limit);
@@ -194,6 +207,10 @@ impl TaskStore for MemoryStore {
             })
             .collect())
     }
+}
+
+fn is_open(status: TaskStatus) -> bool {
+    matches!(status, TaskStatus::Assigned | TaskStatus::Running)
 }
 
 fn fits(task: &StoredTask, filter: &TaskFilter) -> bool {

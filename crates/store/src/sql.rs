@@ -18,6 +18,7 @@ mod rows;
 mod statement;
 mod tasks;
 mod tokens;
+mod usage;
 mod value;
 mod workers;
 

@@ -16,6 +16,7 @@ use swarm_model::{
 
 use crate::audit::AuditEntry;
 use crate::error::StoreError;
+use crate::usage::{UsageFilter, UsageRow};
 
 /// Where tasks are kept.
 #[async_trait]
@@ -70,6 +71,9 @@ pub trait TaskStore: Send + Sync + std::fmt::Debug {
 
     /// How many tasks are in which state; of one user, or of all.
     async fn counts(&self, user: Option<UserId>) -> Result<TaskCounts, StoreError>;
+
+    /// What was used, by day and name: at most `filter.limit` sums. What was deleted since is in them.
+    async fn usage(&self, filter: &UsageFilter) -> Result<Vec<UsageRow>, StoreError>;
 
     /// The next tasks after `after` with what their invariants are checked on
     /// ([`swarm_model::invariants::check_tasks`]). Logs that retention removed count as there.
@@ -154,7 +158,7 @@ pub struct StoredAttempt {
     pub failure_class: Option<FailureClass>,
     /// The same in a sentence.
     pub error: Option<String>,
-    /// The facts of the run.
+    /// The facts of the run, also where its result came too late.
     pub record: Option<RunRecord>,
     /// What came after it had ended without a result.
     pub late: Option<LateReport>,

@@ -24,6 +24,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::usage::check_usage;
 use crate::{FakeClock, TestRequest};
 
 const AUDIT_PAGE: usize = 1000;
@@ -287,7 +288,8 @@ impl TestCoordinator {
         Ok(self.state.dispatcher.tick().await?)
     }
 
-    /// Ends the coordinator, after a look at what it leaves: every invariant holds, and nobody holds a lease.
+    /// Ends the coordinator, after a look at what it leaves: every invariant holds, nobody holds a lease, and what was
+    /// used is what the attempts say.
     pub async fn finish(mut self) -> Result<()> {
         let mut after = TaskNumber(0);
         loop {
@@ -300,6 +302,9 @@ impl TestCoordinator {
             let leased: Vec<_> =
                 tasks.iter().filter(|task| holds_lease(task.row.status)).map(|task| task.number).collect();
             ensure!(leased.is_empty() || self.may_leave_leases, "tasks are still on workers: {leased:?}");
+        }
+        if after > TaskNumber(0) {
+            check_usage(&*self.state.stores.tasks).await?;
         }
         self.shutdown.cancel();
         let serving = self.serving.take().context("it was finished before")?;

@@ -8,9 +8,11 @@ pub mod clock;
 pub mod coordinator;
 pub mod model_server;
 pub mod request;
+pub mod usage;
 pub mod wait;
 
 pub use clock::FakeClock;
 pub use coordinator::{Builder, TestCoordinator, TestUser};
 pub use request::{Answer, TestRequest};
+pub use usage::check_usage;
 pub use wait::eventually;

@@ -13,7 +13,7 @@ mod talk;
 use std::time::Duration;
 
 use swarm_model::FailureClass;
-use swarm_model::task::{Limits, Outcome, RunRecord, TaskResult, Usage};
+use swarm_model::task::{Limits, Outcome, RAW_TAIL_BYTES, RunRecord, TaskResult, Usage};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -130,6 +130,8 @@ pub(crate) struct Run {
     heard: Instant,
     has_spoken: bool,
     output_bytes: u64,
+    /// The end of what came, as it came.
+    raw: Vec<u8>,
     collected: Collected,
     last_final: Option<Final>,
     /// Why it is being stopped, and whether its final event came before that.
@@ -146,6 +148,7 @@ impl Run {
             heard: now,
             has_spoken: false,
             output_bytes: 0,
+            raw: Vec::new(),
             collected: Collected::default(),
             last_final: None,
             stop: None,
@@ -160,6 +163,13 @@ impl Run {
         if let Some(max) = self.limits.output_bytes.filter(|max| self.output_bytes > *max) {
             self.stop(Stop::Output(max));
         }
+    }
+
+    /// Something came from a program, as it wrote it.
+    fn hear_raw(&mut self, chunk: &[u8]) {
+        self.hear(chunk.len() as u64);
+        self.raw.extend_from_slice(&chunk[chunk.len().saturating_sub(RAW_TAIL_BYTES)..]);
+        self.raw.drain(..self.raw.len().saturating_sub(RAW_TAIL_BYTES));
     }
 
     /// Time in which the receiver held us up is not the tool's silence.
@@ -229,6 +239,7 @@ impl Run {
         self.collected.fill(&mut record);
         record.turns = turns;
         record.exit_code = ended.and_then(Ended::shell_code);
+        record.raw_tail = (!self.raw.is_empty()).then(|| raw_text(&self.raw));
         record.duration_ms = Some(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
         let outcome = match (stop.map(|(stop, _)| stop.failure()), end.failure) {
             (Some(None), _) => Outcome::Cancelled { partial: partial(result) },
@@ -240,8 +251,15 @@ impl Run {
             },
             (None, None) => Outcome::Completed { result },
         };
+        let record = record.beside(&outcome);
         (outcome, record)
     }
+}
+
+/// The end of an output as text; it may begin in the middle of a character.
+fn raw_text(raw: &[u8]) -> String {
+    let whole = raw.iter().take(3).take_while(|byte| **byte & 0b1100_0000 == 0b1000_0000).count();
+    String::from_utf8_lossy(&raw[whole..]).into_owned()
 }
 
 /// What there is of a result, if anything.

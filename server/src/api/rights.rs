@@ -39,6 +39,8 @@ pub(super) const NEEDED: &[(&str, &str, Operation)] = &[
     ("post", "/keys", Operation::ManageKeys),
     ("delete", "/keys/{id}", Operation::ManageKeys),
     ("get", "/status", Operation::ReadStatus),
+    ("get", "/usage", Operation::ReadOwnUsage),
+    ("get", "/tools", Operation::ReadWorker),
     ("post", "/swarm/pause", Operation::SteerSwarm),
     ("post", "/swarm/resume", Operation::SteerSwarm),
     ("get", "/tasks", Operation::ReadTask),

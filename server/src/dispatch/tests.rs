@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use swarm_model::change::{Changes, EventRecord, LiveTask};
+use swarm_model::day::Day;
 use swarm_model::invariants::{AuditedTask, check_tasks};
 use swarm_model::log::{LogLine, LogStream};
 use swarm_model::task::{Outcome, RunRecord, TaskResult, TaskSpec};
@@ -17,7 +18,7 @@ use swarm_store::memory::MemoryStore;
 use swarm_store::task::{
     AttemptOnWorker, Counters, EventScope, LogPage, StoredAttempt, StoredTask, TaskCounts, TaskFilter, TaskSummary,
 };
-use swarm_store::{AuditEntry, Outage};
+use swarm_store::{AuditEntry, Outage, UsageFilter, UsageRow};
 
 use tokio::sync::{Notify, watch};
 
@@ -115,6 +116,10 @@ impl TaskStore for Fragile {
 
     async fn counts(&self, user: Option<UserId>) -> Stored<TaskCounts> {
         self.inner.counts(user).await
+    }
+
+    async fn usage(&self, filter: &UsageFilter) -> Stored<Vec<UsageRow>> {
+        self.inner.usage(filter).await
     }
 
     async fn audit(&self, after: TaskNumber, limit: usize) -> Stored<Vec<AuditedTask>> {
@@ -311,6 +316,12 @@ async fn a_result_that_was_not_stored_is_not_acknowledged_and_counts_when_it_com
     assert!(matches!(frames.recv().await, Some(ToWorker::Ack(reply)) if reply.results == [attempt]));
     let stored = world.store.task(TaskRef::Number(TaskNumber(1))).await.unwrap().unwrap();
     assert_eq!(stored.row.status, TaskStatus::Completed);
+    // Had the acknowledgement been lost, it would be said once more, and is counted once all the same.
+    world.dispatcher.report_frame(worker, session, result(attempt)).await;
+    assert!(matches!(frames.recv().await, Some(ToWorker::Ack(reply)) if reply.results == [attempt]));
+    let today = Day::of(SystemClock.now());
+    let used = world.store.usage(&UsageFilter::of_days(today.minus(1), today)).await.unwrap();
+    assert_eq!((used.len(), used[0].sums.runs, used[0].sums.completed_runs), (1, 1, 1));
     world.finish().await;
 }
 

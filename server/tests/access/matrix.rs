@@ -111,7 +111,8 @@ async fn request(cast: &Cast, method: &str, path: &str) -> Result<(Thing, String
         ("get", "/status") | ("post", "/swarm/pause" | "/swarm/resume") => (Nothing, below.to_owned(), None),
         // A list holds what is one's own.
         ("get", "/tasks") => (Oneself, below.to_owned(), None),
-        ("get", "/workers") => (VisibleWorkers, below.to_owned(), None),
+        ("get", "/usage") => (Oneself, below.to_owned(), None),
+        ("get", "/workers" | "/tools") => (VisibleWorkers, below.to_owned(), None),
         ("post", "/tasks") => (Nothing, below.to_owned(), Some(json!({ "description": "x" }))),
         ("post", "/tasks/batch") => (Nothing, below.to_owned(), Some(json!({ "tasks": [{ "description": "x" }] }))),
         ("put", "/tasks/{id}") => (Toms, task(below), Some(json!({ "version": cast.task.version, "priority": 7 }))),

@@ -3,5 +3,6 @@
 mod http_workers;
 mod support;
 mod tasks;
+mod usage;
 mod viewers;
 mod worker_sockets;

@@ -166,11 +166,13 @@ mod tests {
             tool: "claude-code".parse().unwrap(),
             model: None,
             status,
+            outcome: None,
             assigned_at: ago(402),
             started_at: Some(ago(401)),
             ended_at: None,
             failure_class: None,
             error: None,
+            retryable: None,
             record: None,
             has_late_result: false,
         }

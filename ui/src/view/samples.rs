@@ -66,6 +66,7 @@ pub(crate) fn task(number: i64, status: TaskStatus) -> Task {
         created_at: ago(600),
         started_at: ran.then(|| ago(401)),
         completed_at: status.is_terminal().then(|| ago(60)),
+        attempts: Vec::new(),
     }
 }
 

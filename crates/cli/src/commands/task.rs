@@ -1,5 +1,6 @@
 //! `garageswarm task`: from submitting to the result.
 
+mod record;
 mod submit;
 mod wait;
 mod words;
@@ -25,7 +26,7 @@ pub(crate) enum TaskCommand {
     Submit(submit::SubmitArgs),
     /// Your tasks, newest first.
     List(ListArgs),
-    /// One task with its result.
+    /// One task with its result, and what became of each attempt.
     Show(OneTask),
     /// What a task said.
     Logs(LogsArgs),
@@ -101,8 +102,8 @@ pub(crate) async fn run(command: TaskCommand, context: &Context) -> Result<(), F
         TaskCommand::List(args) => list(args, context, &client).await,
         TaskCommand::Show(args) => {
             let task = client.task(args.task).await.map_err(|error| missing(error, args.task))?;
-            let worker = words::worker_name(&client, &task).await;
-            context.output.object(&task, |task| words::show(task, worker.as_deref(), context.now()))
+            let machines = words::machines(&client, &task, context.output).await;
+            context.output.object(&task, |task| words::show(task, &machines, context.now()))
         }
         TaskCommand::Logs(args) => logs(args, context, &client).await,
         TaskCommand::Cancel(args) => {

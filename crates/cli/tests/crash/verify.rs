@@ -48,7 +48,7 @@ pub(crate) async fn task(client: &Client, key: &str, id: TaskId) {
     assert!(said.contains_key(&completed[0].attempt), "{key}: the completed attempt has a log");
 }
 
-/// The invariants of every task in the store, and no lease left.
+/// The invariants of every task in the store, no lease left, and every run in the sums once.
 pub(crate) async fn store(data_dir: &Path) {
     let holder = Holder::this_process("here", "crash test");
     let url = DatabaseUrl::in_folder(data_dir);
@@ -64,6 +64,7 @@ pub(crate) async fn store(data_dir: &Path) {
         let open = tasks.iter().filter(|task| !task.row.status.is_terminal()).count();
         assert_eq!(open, 0, "something never ended");
     }
+    swarm_testkit::check_usage(&*stores.tasks).await.unwrap();
     println!("{audited} tasks audited");
     stores.housekeeping.close().await.unwrap();
 }

@@ -52,6 +52,30 @@ fn a_command_is_a_program_with_arguments_and_its_end_is_ours() {
 }
 
 #[test]
+fn what_was_used_is_told_by_day_and_by_whatever_is_asked() {
+    let home = Home::new();
+    let _up = home.up(&[]);
+    let bad = ["task", "submit", "--tool", "command", "--max-attempts", "1", "--wait", "--"];
+    home.run(&[&bad[..], &["sh", "-c", "echo half done; touch a b; exit 3"]].concat());
+    home.run(&["task", "submit", "say hello", "--tool", "demo", "--model", "demo-fast", "--wait"]);
+
+    let shown = home.ok(&["task", "show", "1"]);
+    for words in ["failed (process failed)", "exit code", "2 files changed", "no cost", "it wrote", "half done"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let record = &home.json(&["task", "show", "1"])["attempts"][0]["record"];
+    assert_eq!((&record["exit_code"], &record["files_changed"]), (&3.into(), &2.into()), "{record}");
+
+    let report = home.json(&["usage", "--by", "tool", "--mine", "--since", "1d"]);
+    let runs: Vec<_> = report["items"].as_array().unwrap().iter().map(|item| (&item["tool"], &item["runs"])).collect();
+    assert_eq!(runs, [(&"command".into(), &1.into()), (&"demo".into(), &1.into())], "{report}");
+    assert_eq!((&report["total"]["completed_runs"], &report["total"]["free_runs"]), (&1.into(), &2.into()), "{report}");
+    let table = home.ok(&["usage", "--by", "user,worker,tool,model"]);
+    assert!(table.contains("ada") && table.contains("demo-fast") && table.contains("total"), "{table}");
+    assert_eq!(home.run(&["usage", "--by", "moon"]).code, Some(2));
+}
+
+#[test]
 fn programs_read_the_same_objects_as_over_rest() {
     let home = Home::new();
     let _up = home.up(&[]);

@@ -4,10 +4,12 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use swarm_model::change::{
-    AppendLog, AttemptStatus, Changes, EventRecord, InsertTask, LateResult, OpenAttempt, UpdateAttempt, UpdateTask,
+    AddUsage, AppendLog, AttemptStatus, Changes, EventRecord, InsertTask, LateResult, OpenAttempt, UpdateAttempt,
+    UpdateTask,
 };
 use swarm_model::log::LogLine;
-use swarm_model::task::Lease;
+use swarm_model::task::{Lease, RunRecord};
+use swarm_model::usage::{EndedAttempt, UsageKey, UsageSums};
 use swarm_model::{FailureClass, TaskNumber, Timestamp, UserId};
 
 use super::Board;
@@ -26,6 +28,8 @@ pub(super) struct Dirty {
     tasks: BTreeMap<TaskNumber, DirtyTask>,
     opened: Vec<OpenAttempt>,
     attempts: BTreeMap<(TaskNumber, u32), UpdateAttempt>,
+    /// Summed up already: a commit has many attempts and few sums.
+    usage: BTreeMap<UsageKey, UsageSums>,
     logs: Vec<AppendLog>,
     log_of: HashMap<(TaskNumber, u32), usize>,
     late: Vec<LateResult>,
@@ -61,6 +65,12 @@ impl Dirty {
         self.attempts.insert((update.number, update.attempt), update);
     }
 
+    pub(super) fn used(&mut self, ended: &EndedAttempt<'_>) {
+        if let Some((key, sums)) = ended.usage() {
+            *self.usage.entry(key).or_default() += sums;
+        }
+    }
+
     /// Adds lines to the batch of this attempt, which they follow without a gap.
     pub(super) fn log(&mut self, number: TaskNumber, attempt: u32, first_seq: u64, lines: Vec<LogLine>) {
         if let Some(index) = self.log_of.get(&(number, attempt)) {
@@ -90,7 +100,7 @@ impl Board {
         status: AttemptStatus,
         failure_class: Option<FailureClass>,
         error: Option<String>,
-        record: Option<String>,
+        record: Option<RunRecord>,
         now: Timestamp,
     ) {
         let Some(entry) = self.tasks.get_mut(&number) else { return };
@@ -98,6 +108,19 @@ impl Board {
         let held = now.since(entry.assigned_at);
         let user = entry.head.user_id;
         let tool = entry.tool.take();
+        let model = entry.model.take();
+        if let Some(tool) = &tool {
+            self.dirty.used(&EndedAttempt {
+                user_id: user,
+                worker_id: lease.worker_id,
+                tool,
+                model: model.as_deref(),
+                status,
+                started_at,
+                ended_at: now,
+                record: record.as_ref(),
+            });
+        }
         self.dirty.attempt(UpdateAttempt {
             number,
             attempt: lease.attempt,
@@ -106,7 +129,8 @@ impl Board {
             ended_at: Some(now),
             failure_class,
             error,
-            record,
+            // Facts that cannot be written would be no facts: numbers and texts always can.
+            record: record.and_then(|record| serde_json::to_string(&record).ok()),
         });
         let contended = self.fleet.member(lease.worker_id).is_some_and(|member| member.profile.is_contended());
         if contended {
@@ -125,6 +149,7 @@ impl Board {
             updates: Vec::with_capacity(dirty.tasks.len()),
             opened: dirty.opened,
             attempts: dirty.attempts.into_values().collect(),
+            usage: dirty.usage.into_iter().map(|(key, sums)| AddUsage { key, sums }).collect(),
             logs: dirty.logs,
             late: dirty.late,
             events: dirty.events,

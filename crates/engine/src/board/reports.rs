@@ -142,6 +142,7 @@ impl Board {
         record: RunRecord,
         now: Timestamp,
     ) -> Verdict {
+        let record = record.beside(&outcome);
         let Ok((number, lease)) = self.held(worker, quoted) else {
             let late =
                 LateResult { task_id: quoted.task_id, attempt: quoted.attempt, worker_id: worker, outcome, record };
@@ -152,7 +153,7 @@ impl Board {
         if self.accept(worker, quoted, now).is_err() {
             return Verdict::Late;
         }
-        let record = serde_json::to_string(&record).ok();
+        let record = Some(record);
         let attempt = lease.attempt;
         let cancel_requested = self.is_cancel_requested(worker, quoted);
         if let Some(entry) = self.tasks.get_mut(&number) {
@@ -294,7 +295,7 @@ impl Board {
         number: TaskNumber,
         lease: Lease,
         status: AttemptStatus,
-        record: Option<String>,
+        record: Option<RunRecord>,
         now: Timestamp,
     ) {
         self.close_attempt(number, lease, status, None, None, record, now);

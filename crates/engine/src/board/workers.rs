@@ -40,13 +40,12 @@ impl Board {
             self.fleet.join(absent, false, now);
             self.arm_lease(lease.worker_id);
         }
-        let tool = self.tasks[&number].class.tool.clone().or_else(|| ToolName::DEMO.parse().ok());
-        if let Some(tool) = tool {
-            let user = self.tasks[&number].head.user_id;
-            self.fleet.take(lease.worker_id, number, user, &tool, now);
-            if let Some(entry) = self.tasks.get_mut(&number) {
-                entry.tool = Some(tool);
-            }
+        let Some(entry) = self.tasks.get_mut(&number) else { return };
+        // The store knows with which tool it was given out; one that does not must still count a slot.
+        let known = entry.tool.take().or_else(|| entry.class.tool.clone());
+        if let Some(tool) = known.or_else(|| ToolName::DEMO.parse().ok()) {
+            self.fleet.take(lease.worker_id, number, entry.head.user_id, &tool, now);
+            entry.tool = Some(tool);
         }
     }
 
@@ -160,7 +159,8 @@ impl Board {
                 let crossed = std::time::Duration::from_millis(terms.heartbeat_ms);
                 self.tasks.get(number).is_some_and(|entry| {
                     let is_running = matches!(entry.state, swarm_model::TaskState::Running { .. });
-                    is_running && entry.attempt_started_at.unwrap_or(entry.assigned_at) + crossed < now
+                    let since = entry.attempt_started_at.unwrap_or(entry.assigned_at).max(entry.assigned_at);
+                    is_running && since + crossed < now
                 })
             })
             .map(|(number, _)| *number)

@@ -37,6 +37,15 @@ fn an_operator_sends_tasks_and_does_not_steer() {
 }
 
 #[test]
+fn what_was_used_is_seen_by_who_used_it_who_owns_the_machine_and_the_admin() {
+    assert!(allows(Operation::ReadOwnUsage, MEMBER, Relation::Own));
+    assert!(!allows(Operation::ReadOwnUsage, MEMBER, Relation::None));
+    assert!(allows(Operation::ReadUsage, MEMBER, Relation::OnWorker(WorkerRole::Owner)));
+    assert!(allows(Operation::ReadUsage, ADMIN, Relation::None));
+    assert!(!allows(Operation::ReadUsage, MEMBER, Relation::SharedWorker));
+}
+
+#[test]
 fn a_key_is_less_than_its_person() {
     for role in [InstanceRole::Admin, InstanceRole::Member] {
         for relation in [Relation::None, Relation::Own, Relation::OnWorker(WorkerRole::Owner)] {

@@ -110,3 +110,15 @@ fn a_priority_outside_one_to_ten_is_refused() {
     let error = serde_json::from_str::<Priority>("11").unwrap_err().to_string();
     assert!(error.starts_with("priority 11 is not between 1 and 10"), "{error}");
 }
+
+#[test]
+fn the_raw_end_is_kept_of_what_failed_and_no_more_than_is_useful() {
+    let told = RunRecord { raw_tail: Some("é".repeat(RAW_TAIL_BYTES)), ..RunRecord::default() };
+    let resets_at = Some(Timestamp::from_micros(7));
+    let failed = Outcome::Failed { class: FailureClass::Quota, error: String::new(), resets_at, partial: None };
+    let kept = told.clone().beside(&failed);
+    assert_eq!(kept.resets_at, resets_at);
+    assert_eq!(kept.raw_tail.unwrap().len(), RAW_TAIL_BYTES);
+    let completed = Outcome::Completed { result: TaskResult::default() };
+    assert_eq!(told.beside(&completed), RunRecord::default());
+}

@@ -3,8 +3,9 @@ use std::sync::atomic::AtomicI64;
 use super::*;
 use crate::artifact::NewArtifact;
 use crate::tests::story::{START, Story, worker};
-use crate::{DatabaseUrl, OpenOptions, Stores};
+use crate::{DatabaseUrl, OpenOptions, Stores, UsageFilter};
 use swarm_model::TaskNumber;
+use swarm_model::day::Day;
 use swarm_model::task::Artifact;
 
 async fn open(folder: &Path) -> Stores {
@@ -47,6 +48,8 @@ async fn a_backup_made_while_it_runs_is_restored_whole() {
     let restored = open(&fresh).await;
     assert_eq!(restored.tasks.counters().await.unwrap().last_number, TaskNumber(1));
     assert_eq!(restored.tasks.log(TaskNumber(1), 0, 10).await.unwrap().entries.len(), 1);
+    let used = restored.tasks.usage(&UsageFilter::of_days(Day::of(START), Day::of(START))).await.unwrap();
+    assert_eq!(used[0].sums.runs, 1, "sums come back too");
     assert_eq!(restored.blobs.read(&hash).await.unwrap().1, 9);
     restored.housekeeping.close().await.unwrap();
 }

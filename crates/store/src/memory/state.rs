@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use swarm_model::TaskNumber;
 use swarm_model::change::{AppendLog, AttemptStatus, Changes, EventRecord, LateResult, UpdateAttempt};
 use swarm_model::log::LogEntry;
+use swarm_model::usage::{EndedAttempt, UsageKey, UsageSums};
 
 use crate::error::{Conflict, StoreError};
 use crate::task::{LateReport, StoredAttempt, StoredTask};
@@ -15,6 +16,7 @@ pub(super) struct State {
     pub(super) attempts: BTreeMap<(TaskNumber, u32), StoredAttempt>,
     pub(super) logs: BTreeMap<TaskNumber, Vec<StoredLog>>,
     pub(super) events: Vec<EventRecord>,
+    pub(super) usage: BTreeMap<UsageKey, UsageSums>,
     pub(super) last_number: i64,
 }
 
@@ -125,6 +127,9 @@ impl State {
                 update_attempt(attempt, update);
             }
         }
+        for used in &changes.usage {
+            *self.usage.entry(used.key.clone()).or_default() += used.sums;
+        }
         for log in changes.logs.iter().filter(|log| !log.lines.is_empty()) {
             let stored = StoredLog { first_seq: log.first_seq, batch: log.clone() };
             self.logs.entry(log.number).or_default().push(stored);
@@ -136,17 +141,33 @@ impl State {
     }
 
     fn keep_late(&mut self, late: &LateResult) {
-        let Some(number) =
-            self.tasks.values().find(|task| task.head.task_id == late.task_id).map(|task| task.head.number)
+        let Some(head) = self.tasks.values().find(|task| task.head.task_id == late.task_id).map(|task| &task.head)
         else {
             return;
         };
-        let Some(attempt) = self.attempts.get_mut(&(number, late.attempt)) else { return };
-        let ended_without_result =
-            matches!(attempt.status, AttemptStatus::Lost | AttemptStatus::Cancelled | AttemptStatus::Refused);
-        if attempt.worker_id == late.worker_id && ended_without_result && attempt.late.is_none() {
-            attempt.late = Some(LateReport { outcome: late.outcome.clone(), record: late.record.clone() });
+        let Some(attempt) = self.attempts.get_mut(&(head.number, late.attempt)) else { return };
+        let ended_without_result = match attempt.status {
+            AttemptStatus::Lost | AttemptStatus::Cancelled | AttemptStatus::Refused => true,
+            AttemptStatus::Failed => attempt.record.is_none(),
+            AttemptStatus::Assigned | AttemptStatus::Running | AttemptStatus::Completed => false,
+        };
+        if attempt.worker_id != late.worker_id || !ended_without_result || attempt.late.is_some() {
+            return;
         }
+        attempt.late = Some(LateReport { outcome: late.outcome.clone(), record: late.record.clone() });
+        let (None, Some(ended_at)) = (&attempt.record, attempt.ended_at) else { return };
+        let before = EndedAttempt {
+            user_id: head.user_id,
+            worker_id: attempt.worker_id,
+            tool: &attempt.tool,
+            model: attempt.model.as_deref(),
+            status: attempt.status,
+            started_at: attempt.started_at,
+            ended_at,
+            record: None,
+        };
+        before.learn(&late.record, &mut self.usage);
+        attempt.record = Some(late.record.clone());
     }
 
     pub(super) fn attempts_of(&self, number: TaskNumber) -> impl Iterator<Item = &StoredAttempt> {

@@ -151,6 +151,24 @@ impl Connection {
         })
     }
 
+    /// As `fetch`, for each of these rows.
+    pub(crate) async fn fetch_for(&mut self, statement: &Statement, rows: Rows) -> Result<Vec<Row>, sqlx::Error> {
+        let mut found = Vec::new();
+        match self {
+            Self::Sqlite(connection) => {
+                for query in portions(statement, rows) {
+                    found.extend(sqlite_rows(query.fetch_all(&mut *connection).await?));
+                }
+            }
+            Self::Postgres(connection) => {
+                if let Some(query) = arrays(statement, rows) {
+                    found = postgres_rows(query.fetch_all(connection).await?);
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// Runs a text without arguments, also of several statements.
     pub(crate) async fn run_script(&mut self, script: &Statement) -> Result<(), sqlx::Error> {
         match self {

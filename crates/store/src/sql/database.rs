@@ -235,6 +235,11 @@ impl Transaction<'_> {
         Ok(self.connection()?.fetch(statement, values).await?)
     }
 
+    /// As `fetch`, for each of these rows.
+    pub(crate) async fn fetch_for(&mut self, statement: &Statement, rows: Rows) -> Result<Vec<Row>, StoreError> {
+        Ok(self.connection()?.fetch_for(statement, rows).await?)
+    }
+
     /// Makes it last. After an error nothing of it stays, unless the connection broke while the answer was
     /// under way: then only a look at the rows can tell.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {

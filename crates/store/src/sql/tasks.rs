@@ -1,6 +1,7 @@
 //! [`TaskStore`] in SQL.
 
 mod commit;
+mod late;
 mod log;
 mod read;
 mod spec;
@@ -15,11 +16,13 @@ use crate::error::{Conflict, StoreError};
 use crate::sql::SqlStore;
 use crate::sql::database::{Database, Transaction};
 use crate::sql::statement::{Statement, sql};
+use crate::sql::usage;
 use crate::sql::value::{args, array};
 use crate::task::{
     AttemptOnWorker, Counters, EventScope, LogPage, StoredAttempt, StoredTask, TaskCounts, TaskFilter, TaskStore,
     TaskSummary,
 };
+use crate::usage::{UsageFilter, UsageRow};
 
 const DELETE_ENDED: Statement = sql!("tasks/delete_ended");
 const DELETE_MANY: Statement = sql!("tasks/delete_many");
@@ -101,6 +104,10 @@ impl TaskStore for SqlStore {
 
     async fn counts(&self, user: Option<UserId>) -> Result<TaskCounts, StoreError> {
         read::counts(&self.db, user).await
+    }
+
+    async fn usage(&self, filter: &UsageFilter) -> Result<Vec<UsageRow>, StoreError> {
+        usage::read(&self.db, filter).await
     }
 
     async fn audit(&self, after: TaskNumber, limit: usize) -> Result<Vec<AuditedTask>, StoreError> {

@@ -2,6 +2,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
+use super::suite::usage::{BACK_TO_VERSION_2, an_eventful_history, by_everything};
 use super::suite::{HasStores, HasTasks};
 use crate::error::StoreError;
 use crate::task::TaskStore;
@@ -87,6 +88,21 @@ async fn a_second_coordinator_is_told_who_has_the_database() {
     backend.stores.housekeeping.close().await.unwrap();
     let next = Stores::open(&backend.url(), &options).await.unwrap();
     next.housekeeping.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_used_before_there_were_sums_is_in_them() {
+    let Some(backend) = open().await else { return };
+    let before = an_eventful_history(backend.tasks()).await;
+    assert!(before.len() > 10, "{before:?}");
+    backend.stores.housekeeping.close().await.unwrap();
+    run(&backend.server, format!("SET search_path = {}; {BACK_TO_VERSION_2}", backend.schema)).await;
+
+    let options = super::sqlite::options(backend.folder.path());
+    let stores = Stores::open(&backend.url(), &options).await.unwrap();
+    assert_eq!(by_everything(&*stores.tasks).await, before);
+    stores.housekeeping.close().await.unwrap();
+    backend.close().await;
 }
 
 /// The session of the writer dies, as when the server is restarted: the writer comes back with its lock.

@@ -8,6 +8,8 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _
 
 use super::postgres::{OnPostgres, server};
 use super::sqlite::{OnSqlite, open_in};
+use super::suite::HasTasks as _;
+use super::suite::usage::{BACK_TO_VERSION_2, an_eventful_history, by_everything};
 use crate::error::StoreError;
 use crate::sql::{MARK, MIGRATIONS, Migration, Statement, Target, migrate, with_values};
 use crate::{DatabaseUrl, Stores};
@@ -70,6 +72,21 @@ async fn a_step_that_fails_leaves_the_version_before_it() {
         sqlx::query("SELECT 1 FROM sqlite_schema WHERE name = 'half'").fetch_optional(&mut connection).await.unwrap();
     assert!(half.is_none());
     connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_used_before_there_were_sums_is_in_them() {
+    let backend = OnSqlite::new().await;
+    let before = an_eventful_history(backend.tasks()).await;
+    assert!(before.len() > 10, "{before:?}");
+    let folder = backend.stop().await;
+    let mut connection = raw(&database(folder.path())).await;
+    sqlx::raw_sql(BACK_TO_VERSION_2).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+
+    let stores = open_in(folder.path()).await;
+    assert_eq!(by_everything(&*stores.tasks).await, before);
+    stores.housekeeping.close().await.unwrap();
 }
 
 /// A table's columns as `name type null`, in the words of the common subset.

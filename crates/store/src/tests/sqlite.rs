@@ -20,6 +20,12 @@ impl OnSqlite {
     pub(super) async fn close(self) {
         self.stores.housekeeping.close().await.unwrap();
     }
+
+    /// Closes it and leaves its files.
+    pub(super) async fn stop(self) -> tempfile::TempDir {
+        self.stores.housekeeping.close().await.unwrap();
+        self.folder
+    }
 }
 
 pub(super) fn options(folder: &std::path::Path) -> OpenOptions {

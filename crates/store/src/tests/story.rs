@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use swarm_model::change::{
-    AppendLog, AttemptStatus, Changes, EventKind, EventRecord, InsertTask, OpenAttempt, TaskHead, TaskRow,
+    AddUsage, AppendLog, AttemptStatus, Changes, EventKind, EventRecord, InsertTask, OpenAttempt, TaskHead, TaskRow,
     UpdateAttempt, UpdateTask,
 };
 use swarm_model::log::{LogLine, LogStream};
-use swarm_model::task::{Limits, OnLoss, Priority, Queue, Requirements, RetryPolicy, TaskInput, TaskSpec};
+use swarm_model::task::{Limits, OnLoss, Priority, Queue, Requirements, RetryPolicy, RunRecord, TaskInput, TaskSpec};
+use swarm_model::usage::EndedAttempt;
 use swarm_model::{EventId, FailureClass, TaskId, TaskNumber, TaskStatus, Timestamp, ToolName, UserId, WorkerId};
 use uuid::Uuid;
 
@@ -67,6 +68,8 @@ pub(crate) struct Story<'a> {
     events: &'a AtomicI64,
     pub(crate) head: TaskHead,
     pub(crate) row: TaskRow,
+    tool: ToolName,
+    began_at: Option<Timestamp>,
     now: Timestamp,
 }
 
@@ -103,7 +106,7 @@ impl<'a> Story<'a> {
             error: None,
             log_seq: 0,
         };
-        Self { events, head, row, now: START }
+        Self { events, head, row, tool: demo(), began_at: None, now: START }
     }
 
     /// Lets everything from here on happen at `now`.
@@ -120,6 +123,17 @@ impl<'a> Story<'a> {
 
     pub(crate) fn says(mut self, description: &str) -> Self {
         self.head.spec.description = description.to_owned();
+        self
+    }
+
+    /// Lets what follows happen at `now`.
+    pub(crate) fn later(&mut self, now: Timestamp) {
+        self.now = now;
+    }
+
+    /// Is given out with this tool from here on.
+    pub(crate) fn with_tool(mut self, tool: &str) -> Self {
+        self.tool = tool.parse().unwrap();
         self
     }
 
@@ -178,11 +192,12 @@ impl<'a> Story<'a> {
     pub(crate) fn assign(&mut self, to: WorkerId) -> Changes {
         self.row.attempt += 1;
         self.row.worker_id = Some(to);
+        self.began_at = None;
         let opened = OpenAttempt {
             number: self.number(),
             attempt: self.row.attempt,
             worker_id: to,
-            tool: demo(),
+            tool: self.tool.clone(),
             model: Some("small".to_owned()),
             assigned_at: self.now,
         };
@@ -196,6 +211,7 @@ impl<'a> Story<'a> {
 
     pub(crate) fn run(&mut self) -> Changes {
         self.row.started_at = Some(self.now);
+        self.began_at = Some(self.now);
         Changes {
             updates: vec![self.update(TaskStatus::Running)],
             attempts: vec![UpdateAttempt { started_at: Some(self.now), ..self.attempt(AttemptStatus::Running) }],
@@ -225,12 +241,47 @@ impl<'a> Story<'a> {
         let result = serde_json::json!({"text": text, "usage": {"cost_kind": "none"}}).to_string();
         let mut update = self.update(TaskStatus::Completed);
         update.result = Some(result);
-        let record = Some(r#"{"tool":"demo","duration_ms":7}"#.to_owned());
+        let record = RunRecord { tool: Some(self.tool.clone()), duration_ms: Some(7), ..RunRecord::default() };
+        let usage = self.used(AttemptStatus::Completed, Some(&record));
+        let record = Some(serde_json::to_string(&record).unwrap());
         let attempt = UpdateAttempt { ended_at: Some(self.now), record, ..self.attempt(AttemptStatus::Completed) };
         Changes {
             updates: vec![update],
             attempts: vec![attempt],
+            usage,
             events: vec![self.event(EventKind::TaskCompleted)],
+            ..Changes::default()
+        }
+    }
+
+    /// What the current attempt adds to the sums when it ends like this.
+    fn used(&self, status: AttemptStatus, record: Option<&RunRecord>) -> Vec<AddUsage> {
+        let ended = EndedAttempt {
+            user_id: self.head.user_id,
+            worker_id: self.row.worker_id.unwrap(),
+            tool: &self.tool,
+            model: Some("small"),
+            status,
+            started_at: self.began_at,
+            ended_at: self.now,
+            record,
+        };
+        ended.usage().map(|(key, sums)| AddUsage { key, sums }).into_iter().collect()
+    }
+
+    /// The current attempt ends with these facts, and with it the task.
+    pub(crate) fn end(&mut self, status: AttemptStatus, record: Option<&RunRecord>) -> Changes {
+        let ended = match status {
+            AttemptStatus::Completed => TaskStatus::Completed,
+            AttemptStatus::Cancelled => TaskStatus::Cancelled,
+            _ => TaskStatus::Failed,
+        };
+        let text = record.map(|record| serde_json::to_string(record).unwrap());
+        let attempt = UpdateAttempt { ended_at: Some(self.now), record: text, ..self.attempt(status) };
+        Changes {
+            updates: vec![self.update(ended)],
+            attempts: vec![attempt],
+            usage: self.used(status, record),
             ..Changes::default()
         }
     }
@@ -244,9 +295,11 @@ impl<'a> Story<'a> {
             ..self.attempt(AttemptStatus::Lost)
         };
         self.row.losses += 1;
+        let usage = self.used(AttemptStatus::Lost, None);
         Changes {
             updates: vec![self.update(TaskStatus::Queued)],
             attempts: vec![lost],
+            usage,
             events: vec![self.event(EventKind::TaskRequeued)],
             ..Changes::default()
         }
@@ -269,6 +322,7 @@ pub(crate) fn together(parts: impl IntoIterator<Item = Changes>) -> Changes {
         all.updates.extend(part.updates);
         all.opened.extend(part.opened);
         all.attempts.extend(part.attempts);
+        all.usage.extend(part.usage);
         all.logs.extend(part.logs);
         all.late.extend(part.late);
         all.events.extend(part.events);

@@ -5,6 +5,7 @@ pub(super) mod people;
 pub(super) mod retention;
 pub(super) mod tasks;
 pub(super) mod tokens;
+pub(super) mod usage;
 pub(super) mod workers;
 
 use std::sync::Arc;
@@ -67,6 +68,19 @@ macro_rules! task_store_suite {
             a_restarted_coordinator_knows_which_lines_it_has,
             an_unknown_task_has_no_log,
         );
+        $crate::tests::suite::stamp!($open, usage:
+            a_run_is_in_the_sums_of_its_day,
+            sums_are_told_apart_by_whatever_is_asked,
+            the_parts_of_a_sum_are_the_sum,
+            a_commit_that_is_undone_adds_nothing,
+            a_late_result_puts_the_sums_right_once,
+            a_late_result_of_a_run_that_nobody_counted_is_one,
+            a_repeat_of_what_is_known_adds_nothing,
+            of_several_late_results_the_first_one_counts,
+            what_is_deleted_stays_in_the_sums,
+            everybody_sees_their_own_and_owners_what_ran_on_theirs,
+            what_others_make_up_is_counted_and_breaks_nothing,
+        );
     };
 }
 
@@ -110,6 +124,7 @@ macro_rules! store_suite {
             counting_goes_on_after_everything_is_removed,
             old_credentials_and_audit_go,
             artifacts_go_with_their_task,
+            sums_outlive_everything,
         );
     };
 }

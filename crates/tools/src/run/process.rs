@@ -165,7 +165,7 @@ async fn oversee(
             () = outlet.advance(), if blocked => run.forgive_wait(),
             read = read(&mut stdout, &mut out_chunk), if !blocked && stdout.is_some() => {
                 if read {
-                    run.hear(out_chunk.len() as u64);
+                    run.hear_raw(&out_chunk);
                     parser.stdout(&out_chunk, &mut events);
                 } else {
                     stdout = None;
@@ -174,7 +174,7 @@ async fn oversee(
             }
             read = read(&mut stderr, &mut err_chunk), if !blocked && stderr.is_some() => {
                 if read {
-                    run.hear(err_chunk.len() as u64);
+                    run.hear_raw(&err_chunk);
                     parser.stderr(&err_chunk, &mut events);
                 } else {
                     stderr = None;

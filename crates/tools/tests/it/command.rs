@@ -63,6 +63,16 @@ async fn a_large_input_arrives_whole_and_is_closed() {
 }
 
 #[tokio::test]
+async fn what_failed_leaves_the_end_of_what_it_wrote() {
+    let failed = Bench::shell("seq 1 5000; echo 'grün' >&2; exit 3").run().await;
+    let tail = failed.record.raw_tail.as_deref().unwrap();
+    assert!(tail.len() <= swarm_model::task::RAW_TAIL_BYTES, "{}", tail.len());
+    assert!(tail.contains("\n5000\n") && tail.contains("grün\n"), "{tail}");
+    let done = Bench::shell("seq 1 5000").run().await;
+    assert_eq!(done.record.raw_tail, None, "of what went well nobody needs it");
+}
+
+#[tokio::test]
 async fn without_input_there_is_none_to_wait_for() {
     assert_eq!(Bench::command(&["cat"]).run().await.result().text, "");
 }

@@ -40,7 +40,7 @@ pub(super) async fn list_tasks(
     Ok(Json(Page { items, next_cursor }))
 }
 
-/// One task with its result.
+/// One task with its result and the record of each attempt.
 #[utoipa::path(get, path = "/tasks/{id}", tag = "tasks", params(("id" = String, Path, description = "Id or number")),
     responses((status = 200, body = Task)))]
 pub(super) async fn get_task(
@@ -49,7 +49,12 @@ pub(super) async fn get_task(
     Path(id): Path<String>,
 ) -> Result<Json<Task>, ApiError> {
     let task = load(&state, &identity, Operation::ReadTask, &id).await?;
-    Ok(Json(super::task_of(task)))
+    let attempts = match task.row.attempt {
+        0 => Vec::new(),
+        _ => state.stores.tasks.attempts(task.head.number).await?,
+    };
+    let attempts = attempts.into_iter().map(super::wire::attempt).collect();
+    Ok(Json(Task { attempts, ..super::task_of(task) }))
 }
 
 fn filter(query: ListTasks) -> Result<TaskFilter, ApiError> {

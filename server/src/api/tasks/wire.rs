@@ -1,9 +1,10 @@
 //! Rows of the store as the wire shows them.
 
-use swarm_model::change::{TaskHead, TaskRow};
+use swarm_model::FailureClass;
+use swarm_model::change::{AttemptOutcome, TaskHead, TaskRow};
 use swarm_model::task::TaskResult;
-use swarm_proto::tasks::Task;
-use swarm_store::task::StoredTask;
+use swarm_proto::tasks::{Attempt, Task};
+use swarm_store::task::{StoredAttempt, StoredTask};
 
 /// A task as people and programs see it.
 pub(crate) fn task(head: &TaskHead, row: &TaskRow, result: Option<TaskResult>) -> Task {
@@ -45,10 +46,31 @@ pub(crate) fn task(head: &TaskHead, row: &TaskRow, result: Option<TaskResult>) -
         created_at: head.created_at,
         started_at: row.started_at,
         completed_at: row.completed_at,
+        attempts: Vec::new(),
     }
 }
 
 /// A stored task as people and programs see it.
 pub(crate) fn task_of(stored: StoredTask) -> Task {
     task(&stored.head, &stored.row, stored.result)
+}
+
+/// An attempt with its record, as its task's user sees it.
+pub(super) fn attempt(stored: StoredAttempt) -> Attempt {
+    Attempt {
+        attempt: stored.attempt,
+        worker_id: stored.worker_id,
+        tool: stored.tool,
+        model: stored.model,
+        status: stored.status,
+        outcome: AttemptOutcome::of(stored.status, stored.failure_class),
+        assigned_at: stored.assigned_at,
+        started_at: stored.started_at,
+        ended_at: stored.ended_at,
+        failure_class: stored.failure_class,
+        error: stored.error,
+        retryable: stored.failure_class.map(FailureClass::is_retryable),
+        record: stored.record,
+        has_late_result: stored.late.is_some(),
+    }
 }

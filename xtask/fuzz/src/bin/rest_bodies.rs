@@ -13,6 +13,8 @@ use swarm_proto::status::SwarmStatus;
 use swarm_proto::tasks::{
     Attempt, CreateTask, CreateTasks, ListTasks, LogPage, ReadLog, Task, TaskArtifact, UpdateTask,
 };
+use swarm_proto::tools::SwarmTool;
+use swarm_proto::usage::{ReadUsage, UsageReport};
 use swarm_proto::worker::{Report, ReportReply};
 use swarm_proto::workers::{
     ChangeWorker, Heartbeat, HeartbeatReply, ListRuns, PullTask, PulledTask, RegisterWorker, RunOnWorker, Share,
@@ -29,6 +31,6 @@ fuzz_target!(|bytes: &[u8]| {
     each!(bytes, document: Attempt, LogPage, Report, ReportReply, RegisterWorker, Heartbeat, HeartbeatReply);
     each!(bytes, document: PullTask, PulledTask, Worker, ChangeWorker, ShareWorker, Share, RunOnWorker, ListRuns);
     each!(bytes, document: UpdateProfile, ChangeUser, User, OpenSession, OpenInvitation, Key, AuditEvent, ListAudit);
-    each!(bytes, document: SwarmStatus, Problem);
+    each!(bytes, document: SwarmStatus, SwarmTool, ReadUsage, UsageReport, Problem);
     each!(bytes, secret: Login, ExchangeLink, Register, ChangePassword, CreateInvitation, CreateKey);
 });

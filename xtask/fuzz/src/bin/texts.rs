@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use swarm_fuzz::{document, text};
 use swarm_model::rights::{InstanceRole, Scope, WorkerRole};
-use swarm_model::{TaskId, TaskRef, TaskStatus, Timestamp, TokenId, ToolName, UserId, WorkerId};
+use swarm_model::{Day, TaskId, TaskRef, TaskStatus, Timestamp, TokenId, ToolName, UserId, WorkerId};
 use swarm_proto::fingerprint::Fingerprint;
 use swarm_proto::join::JoinLink;
 
@@ -19,6 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
     text::<TaskRef>(typed);
     text::<TaskId>(typed);
     text::<Timestamp>(typed);
+    text::<Day>(typed);
     text::<JoinLink>(typed);
     text::<Fingerprint>(typed);
     match typed.parse::<Scope>() {
@@ -31,6 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
     // The same as they stand in a document, where escapes come before.
     document::<ToolName>(bytes);
     document::<Timestamp>(bytes);
+    document::<Day>(bytes);
     document::<(TaskId, WorkerId, UserId, TokenId)>(bytes);
     document::<Vec<Scope>>(bytes);
     document::<InstanceRole>(bytes);

@@ -21,11 +21,68 @@ fn task(changes: serde_json::Value) -> Task {
     serde_json::from_value(task).unwrap()
 }
 
+fn parked() -> serde_json::Value {
+    serde_json::json!({
+        "attempt": 1, "worker_id": "01890000-0000-7000-8000-0000000000cc", "tool": "demo", "model": "m1",
+        "status": "failed", "outcome": "parked", "assigned_at": "2026-11-20T12:00:00Z",
+        "started_at": "2026-11-20T12:00:01Z", "ended_at": "2026-11-20T12:00:03Z", "failure_class": "quota",
+        "error": "the five-hour limit is used up", "retryable": true, "has_late_result": false,
+        "record": {
+            "tool": "demo", "tool_version": "1.0", "exit_code": 1, "resets_at": "2026-11-20T16:20:00Z",
+            "raw_tail": "{\"type\":\"result\"}\n\u{1b}[31mlimit\u{1b}[0m\n\n", "usage": {"cost_kind": "unknown"},
+        },
+    })
+}
+
+fn completed() -> serde_json::Value {
+    serde_json::json!({
+        "attempt": 2, "worker_id": "01890000-0000-7000-8000-0000000000bb", "tool": "demo", "model": "m1",
+        "status": "completed", "outcome": "completed", "assigned_at": "2026-11-20T12:02:00Z",
+        "started_at": "2026-11-20T12:02:01Z", "ended_at": "2026-11-20T12:04:13Z", "failure_class": null,
+        "error": null, "has_late_result": false,
+        "record": {
+            "tool": "demo", "tool_version": "1.0", "model": "m1-latest", "session": "s-77", "first_output_ms": 1200,
+            "duration_ms": 132_000, "turns": 4, "tool_calls": 12, "files_changed": 1, "exit_code": 0,
+            "usage": {
+                "input_tokens": 1200, "cache_read_tokens": 1000, "output_tokens": 30, "reasoning_tokens": 12,
+                "cost_microusd": 4200, "cost_kind": "reported",
+            },
+        },
+    })
+}
+
+fn lost() -> serde_json::Value {
+    serde_json::json!({
+        "attempt": 1, "worker_id": "01890000-0000-7000-8000-0000000000cc", "tool": "command", "model": null,
+        "status": "lost", "outcome": "lost", "assigned_at": "2026-11-20T11:00:00Z",
+        "started_at": "2026-11-20T11:00:01Z", "ended_at": "2026-11-20T11:00:26Z", "failure_class": "lost",
+        "error": "lost contact with the machine", "retryable": true, "has_late_result": true, "record": null,
+    })
+}
+
+fn declined() -> serde_json::Value {
+    serde_json::json!({
+        "attempt": 2, "worker_id": "01890000-0000-7000-8000-0000000000cc", "tool": "command", "model": null,
+        "status": "refused", "outcome": "refused", "assigned_at": "2026-11-20T12:00:00Z",
+        "started_at": null, "ended_at": "2026-11-20T12:00:00Z", "failure_class": "refused",
+        "error": "every slot of the machine is taken", "retryable": false, "has_late_result": false, "record": null,
+    })
+}
+
+fn running() -> serde_json::Value {
+    serde_json::json!({
+        "attempt": 3, "worker_id": "01890000-0000-7000-8000-0000000000cc", "tool": "command", "model": null,
+        "status": "running", "assigned_at": "2026-11-20T12:00:00Z", "started_at": "2026-11-20T12:00:01Z",
+        "ended_at": null, "failure_class": null, "error": null, "has_late_result": false, "record": null,
+    })
+}
+
 fn done() -> Task {
     task(serde_json::json!({
         "number": 7, "status": "completed", "tool": "demo", "model": "m1", "attempt": 2, "failures": 1, "log_seq": 9,
         "started_at": "2026-11-20T12:00:01Z", "completed_at": "2026-11-20T12:04:13Z",
         "worker_id": "01890000-0000-7000-8000-0000000000bb",
+        "attempts": [parked(), completed()],
         "result": {
             "text": "Hello!\n\u{1b}[2J", "artifacts": [{"name": "out/a.txt", "size": 4210, "hash": "00"}],
             "usage": {"input_tokens": 1200, "output_tokens": 30, "cost_microusd": 4200, "cost_kind": "reported"},
@@ -38,6 +95,7 @@ fn failed() -> Task {
         "number": 123, "status": "failed", "failure_class": "process_failed", "error": "it ended with exit code 3",
         "tool": "command", "description": "make test", "input": {"kind": "command", "argv": ["make", "test"]},
         "attempt": 3, "failures": 3, "started_at": "2026-11-20T12:00:01Z", "completed_at": "2026-11-20T12:00:03Z",
+        "attempts": [lost(), declined(), running()],
     }))
 }
 
@@ -47,6 +105,11 @@ fn now() -> Timestamp {
 
 fn plainly(text: &str) -> String {
     anstream::adapter::strip_str(text).to_string()
+}
+
+fn attic() -> words::Machines {
+    let worker = "01890000-0000-7000-8000-0000000000bb".parse().unwrap();
+    [(worker, "attic".to_owned())].into()
 }
 
 #[test]
@@ -67,17 +130,17 @@ fn the_list() {
 
 #[test]
 fn one_that_is_done() {
-    insta::assert_snapshot!(plainly(&words::show(&done(), Some("attic"), now())));
+    insta::assert_snapshot!(plainly(&words::show(&done(), &attic(), now())));
 }
 
 #[test]
 fn one_that_failed() {
-    insta::assert_snapshot!(plainly(&words::show(&failed(), None, now())));
+    insta::assert_snapshot!(plainly(&words::show(&failed(), &Default::default(), now())));
 }
 
 #[test]
 fn a_result_cannot_steer_the_terminal() {
-    assert!(!words::show(&done(), None, now()).contains("\u{1b}[2J"));
+    assert!(!words::show(&done(), &Default::default(), now()).contains("\u{1b}[2J"));
 }
 
 #[test]

@@ -1,21 +1,37 @@
 //! Tasks as people read them.
 
+use std::collections::HashMap;
+
 use swarm_client::Client;
 use swarm_model::task::{CostKind, TaskInput, Usage};
-use swarm_model::{TaskStatus, Timestamp};
+use swarm_model::{TaskStatus, Timestamp, WorkerId};
 use swarm_proto::Page;
 use swarm_proto::tasks::{Candidate, Placement, Task};
 
+use super::record;
+use crate::output::Output;
 use crate::output::table::{Facts, Table, styled};
-use crate::readable::{BOLD, DIM, ERROR, GOOD, NORMAL, WARN, ago, bytes, cut, plain, span, task_style, until};
+use crate::readable::{BOLD, DIM, ERROR, GOOD, NORMAL, WARN, ago, bytes, cut, dollars, plain, span, task_style, until};
 
 /// Characters of a prompt in a list.
 const PROMPT: usize = 60;
 
-/// The name of the worker that has a task, where the asker may see it. A list of facts does without.
-pub(super) async fn worker_name(client: &Client, task: &Task) -> Option<String> {
-    let worker = client.worker(task.worker_id?).await.ok()?;
-    Some(plain(&worker.machine_name))
+/// Names of the workers that the asker may see.
+pub(super) type Machines = HashMap<WorkerId, String>;
+
+/// The machines that had a task, by name. A list of facts does without.
+pub(super) async fn machines(client: &Client, task: &Task, output: Output) -> Machines {
+    if output.is_json() || task.worker_id.is_none() {
+        return Machines::new();
+    }
+    let seen = client.workers().await.map(|page| page.items).unwrap_or_default();
+    seen.into_iter().map(|worker| (worker.worker_id, plain(&worker.machine_name))).collect()
+}
+
+/// The name of a machine, or the end of its id where the asker may not see it any more.
+fn machine(machines: &Machines, worker: WorkerId) -> String {
+    let end = || worker.to_string().chars().skip(28).collect();
+    machines.get(&worker).cloned().unwrap_or_else(end)
 }
 
 /// The state with what belongs to it now.
@@ -113,21 +129,19 @@ pub(super) fn result(task: &Task) -> String {
 
 fn usage(usage: &Usage) -> Option<String> {
     let mut parts = Vec::new();
-    if let (Some(input), Some(output)) = (usage.input_tokens, usage.output_tokens) {
-        parts.push(format!("{input} tokens in, {output} out"));
-    }
+    parts.extend(record::tokens(usage));
     if let Some(cost) = usage.cost_microusd {
         let known = match usage.cost_kind {
             CostKind::Reported => "",
             CostKind::Priced => " by price list",
             CostKind::Unknown | CostKind::None => " estimated",
         };
-        parts.push(format!("${:.4}{known}", cost as f64 / 1e6));
+        parts.push(format!("{}{known}", dollars(cost)));
     }
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-pub(super) fn show(task: &Task, worker: Option<&str>, now: Timestamp) -> String {
+pub(super) fn show(task: &Task, machines: &Machines, now: Timestamp) -> String {
     let style = task_style(task.status);
     let mut facts = Facts::default();
     facts
@@ -143,19 +157,23 @@ pub(super) fn show(task: &Task, worker: Option<&str>, now: Timestamp) -> String 
     let policy = format!("{} of {} failures", task.failures, task.retry.max_attempts);
     facts
         .fact("tool", format!("{tool}{model}"))
-        .maybe("worker", worker.map(str::to_owned).or_else(|| task.worker_id.map(|id| id.to_string())))
+        .maybe("worker", task.worker_id.map(|worker| machine(machines, worker)))
         .fact("priority", task.priority.get().to_string())
         .fact("attempts", if task.attempt == 0 { "none yet".to_owned() } else { format!("{}, {policy}", task.attempt) })
         .maybe("retry of", task.retry_of.map(|id| id.to_string()))
         .fact("submitted", ago(now, task.created_at))
         .maybe("took", time_taken(task, now))
         .fact("log", format!("{} entries", task.log_seq));
-    let Some(result) = &task.result else { return facts.text() };
-    facts.maybe("usage", usage(&result.usage));
-    for artifact in &result.artifacts {
-        facts.fact("file", format!("{} {DIM}{}{DIM:#}", plain(&artifact.name), bytes(artifact.size)));
+    if let Some(result) = &task.result {
+        facts.maybe("usage", usage(&result.usage));
+        for artifact in &result.artifacts {
+            facts.fact("file", format!("{} {DIM}{}{DIM:#}", plain(&artifact.name), bytes(artifact.size)));
+        }
     }
-    format!("{}\n\n{}", facts.text(), plain(&result.text))
+    let attempts =
+        task.attempts.iter().map(|attempt| record::record(attempt, &machine(machines, attempt.worker_id), now));
+    let text = task.result.as_ref().map(|result| plain(&result.text));
+    std::iter::once(facts.text()).chain(attempts).chain(text).collect::<Vec<_>>().join("\n\n")
 }
 
 pub(super) fn placement(placement: &Placement) -> String {

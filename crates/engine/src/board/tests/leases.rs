@@ -138,7 +138,7 @@ fn a_restarted_coordinator_gives_every_lease_a_full_period() {
     let number = world.submit(spec());
     let (_, attempt) = world.accept_last();
     let (head, row) = world.board.task(number).unwrap();
-    let live = swarm_model::change::LiveTask { head: (**head).clone(), row: row.clone(), log_received: 0 };
+    let live = swarm_model::change::LiveTask { head: (**head).clone(), row: row.clone(), log_received: 0, open: None };
 
     let mut after = World::new();
     after.now = world.now + Duration::from_secs(3_600);
@@ -158,7 +158,7 @@ fn a_restored_lease_whose_worker_stays_away_ends() {
     let number = world.submit(spec());
     world.accept_last();
     let (head, row) = world.board.task(number).unwrap();
-    let live = swarm_model::change::LiveTask { head: (**head).clone(), row: row.clone(), log_received: 0 };
+    let live = swarm_model::change::LiveTask { head: (**head).clone(), row: row.clone(), log_received: 0, open: None };
     let mut after = World::new();
     after.board.restore(live, after.now);
     after.pass(Duration::from_millis(LeaseTerms::HTTP.lease_ms));

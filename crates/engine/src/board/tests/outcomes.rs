@@ -234,3 +234,75 @@ fn an_edit_needs_the_version_and_a_queued_task() {
     world.join(profile(1));
     assert_eq!(world.board.edit(number, 3, edit, world.now), Err(CommandError::NotIn(TaskStatus::Assigned)));
 }
+
+fn used(world: &World) -> Vec<swarm_model::change::AddUsage> {
+    world.written.iter().flat_map(|changes| changes.usage.clone()).collect()
+}
+
+#[test]
+fn what_a_run_used_is_counted_in_the_commit_that_ends_it() {
+    let mut world = World::with_workers([profile(1)]);
+    world.submit(TaskSpec { model: Some("small".to_owned()), ..spec() });
+    let (by, attempt) = world.accept_last();
+    assert_eq!(used(&world), []);
+    world.pass(Duration::from_secs(2));
+    world.report(by, attempt, failed(FailureClass::Server));
+    let last = world.written.last().unwrap();
+    assert_eq!((last.attempts.len(), last.usage.len()), (1, 1));
+    let [first] = &used(&world)[..] else { panic!("one run, one sum") };
+    assert_eq!((first.key.worker_id, first.key.model.as_deref()), (by, Some("small")));
+    assert_eq!((first.sums.runs, first.sums.run_ms, first.sums.unknown_cost_runs), (1, 2_000, 1));
+    // Said again, it is evidence at most.
+    assert_eq!(world.report(by, attempt, failed(FailureClass::Server)), Verdict::Late);
+    assert_eq!(used(&world).len(), 1);
+}
+
+#[test]
+fn what_never_began_is_not_counted() {
+    let mut world = World::with_workers([profile(1)]);
+    world.submit(spec());
+    let (by, attempt) = *world.assigned.last().unwrap();
+    let reason = swarm_model::worker::RefusalReason::NoFreeSlot;
+    world.board.refuse(by, attempt, &reason, world.now).unwrap();
+    world.settle();
+    // Unanswered, it goes back.
+    world.pass(Duration::from_secs(25));
+    assert_eq!(used(&world), []);
+}
+
+#[test]
+fn a_restarted_coordinator_knows_which_tool_ran() {
+    let mut both = profile(1);
+    both.capabilities.tools = vec![tool("claude-code"), tool("demo")];
+    let mut world = World::with_workers([both.clone()]);
+    // No tool was wished for: the machine's best one was given out.
+    let number = world.submit(spec());
+    let (by, attempt) = world.accept_last();
+    let (head, row) = world.board.task(number).unwrap();
+    let opened = world.written.iter().find_map(|changes| changes.opened.first()).unwrap();
+    let open = swarm_model::change::LiveAttempt {
+        tool: opened.tool.clone(),
+        model: opened.model.clone(),
+        started_at: Some(world.now),
+    };
+    let live = LiveTask { head: (**head).clone(), row: row.clone(), log_received: 0, open: Some(open) };
+    let mut after = World::new();
+    after.now = world.now + Duration::from_secs(60);
+    after.board.restore(live, after.now);
+    after.board.worker_joined(both, &[attempt], after.now);
+    assert_eq!(after.report(by, attempt, done("ok")), Verdict::Applied);
+    let used = used(&after);
+    assert_eq!((used[0].key.tool.as_str(), used[0].sums.run_ms), ("claude-code", 60_000));
+}
+
+#[test]
+fn a_limit_of_the_account_stands_in_the_record() {
+    let mut world = World::with_workers([profile(1)]);
+    world.submit(spec());
+    let (by, attempt) = world.accept_last();
+    let resets_at = Some(world.now + Duration::from_secs(600));
+    let outcome = Outcome::Failed { class: FailureClass::Quota, error: String::new(), resets_at, partial: None };
+    world.report(by, attempt, outcome);
+    let record = world.written.last().unwrap().attempts[0].record.clone().unwrap();
+    assert_eq!(serde_json::from_str::<RunRecord>(&record).unwrap().resets_at, resets_at);
+}

@@ -1,8 +1,9 @@
 //! Random histories: whatever is said in whatever order, the invariants hold and every task can end.
 
 use proptest::prelude::*;
-use swarm_model::change::{AttemptStatus, TaskRow};
+use swarm_model::change::{AttemptStatus, LiveAttempt, OpenAttempt, TaskRow, UpdateAttempt};
 use swarm_model::invariants::{AuditedTask, check_tasks};
+use swarm_model::usage::{EndedAttempt, UsageKey, UsageSums};
 
 use super::*;
 
@@ -11,6 +12,10 @@ use super::*;
 struct Shelf {
     tasks: BTreeMap<TaskNumber, AuditedTask>,
     results: BTreeMap<TaskNumber, usize>,
+    users: BTreeMap<TaskNumber, UserId>,
+    opened: BTreeMap<(TaskNumber, u32), OpenAttempt>,
+    ended: BTreeMap<(TaskNumber, u32), UpdateAttempt>,
+    usage: BTreeMap<UsageKey, UsageSums>,
     last_event: i64,
 }
 
@@ -20,6 +25,7 @@ impl Shelf {
             let number = insert.head.number;
             assert_eq!(insert.row.version, 1);
             let task = AuditedTask { number, row: insert.row.clone(), attempts: Vec::new(), log_batches: Vec::new() };
+            self.users.insert(number, insert.head.user_id);
             assert!(self.tasks.insert(number, task).is_none(), "task {number} was inserted twice");
         }
         for update in &changes.updates {
@@ -33,10 +39,18 @@ impl Shelf {
             let task = self.tasks.get_mut(&opened.number).unwrap();
             assert_eq!(opened.attempt as usize, task.attempts.len() + 1);
             task.attempts.push(AttemptStatus::Assigned);
+            self.opened.insert((opened.number, opened.attempt), opened.clone());
         }
         for update in &changes.attempts {
             let task = self.tasks.get_mut(&update.number).unwrap();
             task.attempts[update.attempt as usize - 1] = update.status;
+            if update.ended_at.is_some() {
+                let again = self.ended.insert((update.number, update.attempt), update.clone());
+                assert!(again.is_none(), "an attempt ended twice");
+            }
+        }
+        for used in &changes.usage {
+            *self.usage.entry(used.key.clone()).or_default() += used.sums;
         }
         for log in &changes.logs {
             let last = log.first_seq + log.lines.len() as u64 - 1;
@@ -51,6 +65,29 @@ impl Shelf {
     fn check(&self) {
         let tasks: Vec<_> = self.tasks.values().cloned().collect();
         assert_eq!(check_tasks(&tasks), []);
+    }
+
+    /// What every ended attempt used, counted from the attempts themselves.
+    fn used(&self) -> BTreeMap<UsageKey, UsageSums> {
+        let mut used: BTreeMap<UsageKey, UsageSums> = BTreeMap::new();
+        for (place, ended) in &self.ended {
+            let opened = &self.opened[place];
+            let record: Option<RunRecord> = ended.record.as_deref().map(|text| serde_json::from_str(text).unwrap());
+            let attempt = EndedAttempt {
+                user_id: self.users[&place.0],
+                worker_id: opened.worker_id,
+                tool: &opened.tool,
+                model: opened.model.as_deref(),
+                status: ended.status,
+                started_at: ended.started_at,
+                ended_at: ended.ended_at.unwrap(),
+                record: record.as_ref(),
+            };
+            if let Some((key, sums)) = attempt.usage() {
+                *used.entry(key).or_default() += sums;
+            }
+        }
+        used
     }
 
     fn row(&self, number: TaskNumber) -> &TaskRow {
@@ -110,6 +147,13 @@ fn outcome(n: u8) -> Outcome {
     }
 }
 
+fn random_record(n: u8) -> RunRecord {
+    let usage =
+        Usage { input_tokens: (n > 2).then_some(u64::from(n)), cost_kind: CostKind::Reported, ..Usage::default() };
+    let usage = Usage { cost_microusd: (n > 4).then_some(100), ..usage };
+    RunRecord { model: n.is_multiple_of(2).then(|| "m".to_owned()), usage, ..RunRecord::default() }
+}
+
 fn random_profile(n: u16) -> WorkerProfile {
     let mut profile = profile(n);
     profile.capabilities.slots = u32::from(n);
@@ -161,7 +205,7 @@ fn carry_out(world: &mut World, shelf: &mut Shelf, step: &Step) {
         }
         Step::Result { nth, outcome: n } => {
             if let Some((by, attempt)) = some_attempt(world, nth) {
-                world.board.result(by, attempt, outcome(n), RunRecord::default(), now);
+                world.board.result(by, attempt, outcome(n), random_record(n), now);
             }
         }
         Step::Cancel { task } => {
@@ -179,8 +223,10 @@ fn carry_out(world: &mut World, shelf: &mut Shelf, step: &Step) {
         Step::Restart => {
             let mut board = Board::new(Counters { last_number: world.board.last_number, last_event: shelf.last_event });
             for (number, task) in shelf.tasks.iter().filter(|(_, task)| !task.row.status.is_terminal()) {
-                let (head, _) = world.board.task(*number).expect("a live task is on the board");
-                let live = LiveTask { head: (**head).clone(), row: task.row.clone(), log_received: 0 };
+                let entry = world.board.tasks.get(number).expect("a live task is on the board");
+                let (model, started_at) = (entry.model.clone(), entry.attempt_started_at);
+                let open = entry.tool.clone().map(|tool| LiveAttempt { tool, model, started_at });
+                let live = LiveTask { head: (*entry.head).clone(), row: task.row.clone(), log_received: 0, open };
                 board.restore(live, now);
             }
             world.board = board;
@@ -231,6 +277,7 @@ fn run_dry(world: &mut World, shelf: &mut Shelf) {
     panic!("these never end: {left:?}");
 }
 
+use swarm_model::task::{CostKind, Usage};
 use swarm_model::worker::RefusalReason;
 
 proptest! {
@@ -247,6 +294,9 @@ proptest! {
         for number in shelf.tasks.keys() {
             prop_assert!(shelf.row(*number).status.is_terminal());
         }
+        // Every attempt ended once and is once in the sums.
+        prop_assert_eq!(shelf.ended.len(), shelf.opened.len());
+        prop_assert_eq!(&shelf.usage, &shelf.used());
         // Nothing is held once everything has ended.
         prop_assert_eq!(world.board.ready.len(), 0);
         prop_assert!(world.board.fleet.members().all(|member| member.tasks.is_empty()));

@@ -8,10 +8,10 @@ use crate::error::{Conflict, StoreError};
 use crate::sql::database::{Database, Transaction, broken_constraint};
 use crate::sql::rows::{Rows, cells};
 use crate::sql::statement::{Statement, sql};
+use crate::sql::tasks::late;
 use crate::sql::tasks::log::pack_logs;
 use crate::sql::tasks::spec::stored_spec;
-use crate::sql::value::json;
-use crate::task::LateReport;
+use crate::sql::usage;
 
 const INSERT: Statement = sql!("tasks/insert");
 const UPDATE: Statement = sql!("tasks/update");
@@ -19,7 +19,6 @@ const EDIT: Statement = sql!("tasks/edit");
 const OPEN_ATTEMPTS: Statement = sql!("tasks/open_attempts");
 const UPDATE_ATTEMPTS: Statement = sql!("tasks/update_attempts");
 const APPEND_LOGS: Statement = sql!("tasks/append_logs");
-const KEEP_LATE: Statement = sql!("tasks/keep_late");
 const INSERT_EVENTS: Statement = sql!("tasks/insert_events");
 
 pub(super) async fn commit(db: &Database, changes: &Changes) -> Result<(), StoreError> {
@@ -32,7 +31,7 @@ pub(super) async fn commit(db: &Database, changes: &Changes) -> Result<(), Store
     let opened = opened_rows(changes);
     let attempts = attempts_rows(changes);
     let logs = pack_logs(&changes.logs)?;
-    let late = late_rows(changes)?;
+    let mut used = usage::additions(&changes.usage);
     let events = events_rows(changes);
 
     let mut tx = db.begin().await?;
@@ -42,7 +41,8 @@ pub(super) async fn commit(db: &Database, changes: &Changes) -> Result<(), Store
     write_new(&mut tx, &OPEN_ATTEMPTS, opened, |_| false).await?;
     write_guarded(&mut tx, &UPDATE_ATTEMPTS, attempts).await?;
     tx.write(&APPEND_LOGS, logs).await?;
-    tx.write(&KEEP_LATE, late).await?;
+    late::keep(&mut tx, &changes.late, &mut used).await?;
+    usage::add(&mut tx, used).await?;
     write_new(&mut tx, &INSERT_EVENTS, events, |_| false).await?;
     tx.commit().await
 }
@@ -169,15 +169,6 @@ fn attempts_rows(changes: &Changes) -> Rows {
             update.error.as_deref(),
         ]
     }))
-}
-
-fn late_rows(changes: &Changes) -> Result<Rows, StoreError> {
-    let mut rows = Rows::default();
-    for late in &changes.late {
-        let report = json(&LateReport { outcome: late.outcome.clone(), record: late.record.clone() })?;
-        rows.push(cells![late.task_id, late.attempt, late.worker_id, report]);
-    }
-    Ok(rows)
 }
 
 fn events_rows(changes: &Changes) -> Rows {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use swarm_model::change::{AttemptStatus, EventRecord, LiveTask, TaskHead, TaskRow};
+use swarm_model::change::{AttemptStatus, EventRecord, LiveAttempt, LiveTask, TaskHead, TaskRow};
 use swarm_model::invariants::AuditedTask;
 use swarm_model::{EventId, TaskNumber, TaskRef, UserId, WorkerId};
 
@@ -47,12 +47,18 @@ pub(super) async fn load_live(db: &Database, from: TaskNumber) -> Result<Vec<Liv
         for row in &rows {
             let fields = row.of("tasks", "number");
             let log_received = fields.opt_count("log_received")?.unwrap_or(0);
-            live.push(LiveTask { head: head(fields)?, row: task_row(fields)?, log_received });
+            live.push(LiveTask { head: head(fields)?, row: task_row(fields)?, log_received, open: open(fields)? });
         }
         if rows.len() < LIVE_PAGE {
             return Ok(live);
         }
     }
+}
+
+fn open(fields: Fields<'_>) -> Result<Option<LiveAttempt>, StoreError> {
+    let Some(tool) = fields.opt_parsed("open_tool")? else { return Ok(None) };
+    let (model, started_at) = (fields.opt_text("open_model")?, fields.opt_time("open_started_at")?);
+    Ok(Some(LiveAttempt { tool, model, started_at }))
 }
 
 pub(super) async fn counters(db: &Database) -> Result<Counters, StoreError> {

@@ -1,17 +1,21 @@
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
+use swarm_model::day::Day;
 use swarm_model::invariants::check_tasks;
 use swarm_model::task::Artifact;
+use swarm_model::usage::UsageBy;
 use swarm_model::{EventId, TaskNumber, TaskRef};
 
 use super::HasStores;
 use super::people::{later, newest, token, two_people};
 use crate::artifact::NewArtifact;
 use crate::housekeeping::{Retention, Swept};
+use crate::people::UserChange;
 use crate::task::EventScope;
 use crate::tests::story::{START, Story, entry, together, user, worker};
 use crate::token::TokenKind;
+use crate::usage::UsageFilter;
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -129,4 +133,20 @@ pub(crate) async fn artifacts_go_with_their_task(backend: &impl HasStores) {
     let swept = stores.blobs.sweep(&*stores.artifacts, end_of_time).await.unwrap();
     assert_eq!((swept.files, swept.bytes), (1, 9));
     assert!(stores.blobs.read(&blob.hash).await.is_err());
+}
+
+pub(crate) async fn sums_outlive_everything(backend: &impl HasStores) {
+    let stores = backend.stores();
+    two_people(stores).await;
+    let (tasks, events) = (&stores.tasks, AtomicI64::new(0));
+    let mut story = Story::new(1, &events).of(user(2));
+    for changes in [story.submit(), story.assign(worker(1)), story.run(), story.complete("done")] {
+        tasks.commit(&changes).await.unwrap();
+    }
+    let gone = UserChange { is_active: Some(false), ..UserChange::default() };
+    stores.people.update_user(user(2), &gone, &entry("user_deactivated")).await.unwrap();
+    assert_eq!(stores.housekeeping.retain(&keep(1), later(400 * DAY)).await.unwrap().tasks, 1);
+    let filter = UsageFilter { by: [UsageBy::User].into(), ..UsageFilter::of_days(Day::of(START), Day::of(START)) };
+    let used = tasks.usage(&filter).await.unwrap();
+    assert_eq!((used[0].username.as_deref(), used[0].sums.runs), (Some("Ben"), 1));
 }

@@ -54,6 +54,7 @@ impl Totals {
             output_tokens: Some(self.output_tokens),
             cache_read_tokens: Some(self.cache_read_tokens),
             cache_write_tokens: Some(self.cache_write_tokens),
+            reasoning_tokens: None,
             cost_microusd: Some(self.cost_microusd),
             cost_kind: CostKind::Reported,
         }
