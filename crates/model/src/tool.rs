@@ -21,6 +21,10 @@ impl ToolName {
     pub const COMMAND: &'static str = "command";
     /// Claude Code, Anthropic's command-line agent.
     pub const CLAUDE_CODE: &'static str = "claude-code";
+    /// Codex, OpenAI's command-line agent.
+    pub const CODEX: &'static str = "codex";
+    /// Gemini CLI, Google's command-line agent.
+    pub const GEMINI_CLI: &'static str = "gemini-cli";
     /// An Ollama server over HTTP.
     pub const OLLAMA: &'static str = "ollama";
     /// The scripted model that needs no key; a demonstration.
@@ -29,8 +33,8 @@ impl ToolName {
     /// Which tool does a prompt that names none, best first. `command` takes no prompts.
     pub const PROMPT_PREFERENCE: [&'static str; 8] = [
         Self::CLAUDE_CODE,
-        "codex",
-        "gemini-cli",
+        Self::CODEX,
+        Self::GEMINI_CLI,
         "anthropic-api",
         "openai-api",
         "gemini-api",

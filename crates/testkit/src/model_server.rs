@@ -1,5 +1,5 @@
-//! A scripted model on loopback: the Anthropic Messages API, the Gemini API and the Ollama API, as far as tools
-//! use them.
+//! A scripted model on loopback: the Anthropic Messages API, the Gemini API, the OpenAI Responses API and the
+//! Ollama API, as far as tools use them.
 //!
 //! Each request for an answer takes the next step of the script; the last step stays. Nothing sleeps: a held
 //! answer goes on when the test releases it, and whoever waits for something waits on a state. Every request
@@ -12,6 +12,8 @@ mod anthropic;
 mod gemini;
 #[path = "model_server/ollama.rs"]
 mod ollama;
+#[path = "model_server/responses.rs"]
+mod responses;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
@@ -113,6 +115,12 @@ impl Step {
         Self::refuse(401, "authentication_error", "invalid x-api-key")
     }
 
+    /// Knows no such model.
+    pub fn unknown_model() -> Self {
+        let message = "models/none is not found for API version v1: it does not exist or you do not have access to it";
+        Self::refuse(404, "not_found_error", message)
+    }
+
     /// Answers with a fault of its own.
     pub fn outage(status: u16) -> Self {
         Self::refuse(status, if status == 529 { "overloaded_error" } else { "api_error" }, "something broke")
@@ -186,7 +194,8 @@ impl ModelServer {
         Ok(Self { address, shared, _stop: stop.drop_guard() })
     }
 
-    /// The base address: for `ANTHROPIC_BASE_URL`, `GOOGLE_GEMINI_BASE_URL` and Ollama alike.
+    /// The base address: for `ANTHROPIC_BASE_URL`, `GOOGLE_GEMINI_BASE_URL` and Ollama alike. Those of OpenAI's kind
+    /// want `/v1` behind it.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -226,7 +235,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn is_question(line: &str) -> bool {
     let path = line.strip_prefix("POST ").map(|target| target.split('?').next().unwrap_or(target));
-    path.is_some_and(|path| matches!(path, "/v1/messages" | "/api/chat") || gemini::is_question(path))
+    path.is_some_and(|path| matches!(path, "/v1/messages" | "/v1/responses" | "/api/chat") || gemini::is_question(path))
 }
 
 impl Shared {
@@ -247,6 +256,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     lock(&shared.recorded).push(Recorded { line: line.clone(), headers, body: body.clone() });
     match head.uri.path() {
         "/v1/messages" => anthropic::answer(&shared, &body),
+        "/v1/responses" => responses::answer(&shared, &body),
         "/v1/messages/count_tokens" => Json(json!({ "input_tokens": 10 })).into_response(),
         "/api/chat" => ollama::answer(&shared, &body),
         "/api/tags" => Json(ollama::tags()).into_response(),

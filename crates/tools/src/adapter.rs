@@ -4,9 +4,16 @@
 //! kills or times anything: that is `run.rs` for all of them.
 
 pub(crate) mod claude_code;
+pub(crate) mod codex;
 pub(crate) mod command;
 pub(crate) mod demo;
+mod failure;
+pub(crate) mod gemini_cli;
+mod ledger;
 pub(crate) mod ollama;
+mod output;
+mod program;
+mod reset;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -152,6 +159,8 @@ pub(crate) struct ProcessPlan {
     pub(crate) env: BTreeMap<String, String>,
     /// Its standard input, which then ends.
     pub(crate) stdin: String,
+    /// What must be on the disk before it starts.
+    pub(crate) needs: Needs,
     /// Understands its output.
     pub(crate) parser: Box<dyn OutputParser>,
 }
@@ -164,6 +173,15 @@ impl fmt::Debug for ProcessPlan {
             .field("env", &self.env.keys().collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
+}
+
+/// Folders and files that a program wants to find. Nobody else on the machine may look into them.
+#[derive(Debug, Default)]
+pub(crate) struct Needs {
+    /// Made where they are missing; they stay.
+    pub(crate) folders: Vec<PathBuf>,
+    /// Written anew for this run, into folders of its own.
+    pub(crate) files: Vec<(PathBuf, String)>,
 }
 
 /// Turns a program's output into events. Chunks come as they were read and may end anywhere.

@@ -8,8 +8,10 @@ use swarm_model::ToolName;
 use swarm_model::tool::ToolInfo;
 
 use crate::adapter::claude_code::ClaudeCode;
+use crate::adapter::codex::Codex;
 use crate::adapter::command::Command;
 use crate::adapter::demo::Demo;
+use crate::adapter::gemini_cli::GeminiCli;
 use crate::adapter::ollama::Ollama;
 use crate::{Adapter, ToolSettings};
 
@@ -25,6 +27,8 @@ impl Registry {
         Self::of([
             Arc::new(Command) as Arc<dyn Adapter>,
             Arc::new(ClaudeCode::default()),
+            Arc::new(Codex::default()),
+            Arc::new(GeminiCli::default()),
             Arc::new(Ollama),
             Arc::new(Demo),
         ])
@@ -66,6 +70,6 @@ mod tests {
     fn every_tool_has_its_name() {
         let registry = Registry::standard();
         let names: Vec<_> = registry.names().map(ToolName::as_str).collect();
-        assert_eq!(names, ["claude-code", "command", "demo", "ollama"]);
+        assert_eq!(names, ["claude-code", "codex", "command", "demo", "gemini-cli", "ollama"]);
     }
 }

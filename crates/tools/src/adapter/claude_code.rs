@@ -5,7 +5,6 @@
 //! give up early: retries are the coordinator's matter, which knows the account.
 
 mod failure;
-mod ledger;
 mod stream;
 
 use std::collections::BTreeMap;
@@ -13,13 +12,14 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use swarm_model::ToolName;
-use swarm_model::tool::{ToolHealth, ToolInfo};
+use swarm_model::tool::ToolInfo;
 use swarm_model::worker::RefusalReason;
 use uuid::Uuid;
 
-use self::ledger::Ledger;
 use self::stream::Stream;
-use super::{Adapter, Patience, Plan, ProcessPlan, RunRequest, Way, known_name, path_text, prompt_of};
+use super::ledger::Ledger;
+use super::program::{Obstacle, health, key_in_file, new_session, refuse_script, session_to_resume};
+use super::{Adapter, Needs, Patience, Plan, ProcessPlan, RunRequest, Way, known_name, path_text, prompt_of};
 use crate::detect::{Versions, find_program, is_shell_script};
 use crate::environment;
 use crate::settings::ToolSettings;
@@ -40,13 +40,6 @@ pub(crate) struct ClaudeCode {
     versions: Versions,
 }
 
-/// Why the tool cannot be used, and what the person can do.
-#[derive(Debug)]
-enum Obstacle {
-    Missing(String),
-    NeedsLogin(String),
-}
-
 #[async_trait]
 impl Adapter for ClaudeCode {
     fn name(&self) -> ToolName {
@@ -59,63 +52,30 @@ impl Adapter for ClaudeCode {
             Ok(program) => self.versions.of(program).await,
             Err(_) => None,
         };
-        let health = match program.and_then(|_| check_login(settings)) {
-            Ok(()) => ToolHealth::Ready,
-            Err(Obstacle::Missing(fix)) => ToolHealth::Missing { fix },
-            Err(Obstacle::NeedsLogin(fix)) => ToolHealth::NeedsLogin { fix },
-        };
+        let health = health(program.and_then(|_| check_login(settings)));
         ToolInfo { name: self.name(), version, health, models: Vec::new(), max_concurrent: settings.max_concurrent }
     }
 
     fn plan(&self, request: &RunRequest, settings: &ToolSettings) -> Result<Plan, RefusalReason> {
         let (prompt, system) = prompt_of(request)?;
-        let refused = |obstacle| match obstacle {
-            Obstacle::Missing(fix) => RefusalReason::ToolMissing { fix },
-            Obstacle::NeedsLogin(fix) => RefusalReason::ToolNeedsLogin { fix },
-        };
-        let program = usable_program(settings).map_err(refused)?;
-        check_login(settings).map_err(refused)?;
-        let session = Session::of(request)?;
+        let program = usable_program(settings)?;
+        check_login(settings)?;
+        let resumed = session_to_resume(request, "Claude Code")?;
         let model = request.model.as_deref().or(settings.model.as_deref()).unwrap_or(DEFAULT_MODEL).to_owned();
-        let ledger = Ledger::open(request.dirs.state.join("sessions"), session.resumed());
+        let ledger = Ledger::open(request.dirs.state.join("sessions"), resumed);
         Ok(Plan {
             tool: self.name(),
             version: self.versions.cached(&program),
             patience: Patience::AGENT,
             way: Way::Process(ProcessPlan {
-                argv: arguments(&path_text(&program)?, &model, system, &session, request, settings),
+                argv: arguments(&path_text(&program)?, &model, system, resumed, request, settings),
                 env: variables(request, settings)?,
                 stdin: prompt.to_owned(),
+                needs: Needs::default(),
                 parser: Box::new(Stream::new(ledger)),
             }),
             model: Some(model),
         })
-    }
-}
-
-/// The tool's conversation: a new one under an id that is known beforehand, or one to go on with.
-#[derive(Debug, Clone, Copy)]
-enum Session {
-    New(Uuid),
-    Resumed(Uuid),
-}
-
-impl Session {
-    fn of(request: &RunRequest) -> Result<Self, RefusalReason> {
-        match request.session_to_resume() {
-            Some(text) => Uuid::try_parse(text).map(Self::Resumed).map_err(|_| RefusalReason::InvalidInput {
-                detail: "the session is not the id of a Claude Code session".to_owned(),
-            }),
-            // One id for each attempt, so that what a killed attempt left can be found again.
-            None => Ok(Self::New(Uuid::from_u128(request.task_id.as_uuid().as_u128() ^ u128::from(request.attempt)))),
-        }
-    }
-
-    fn resumed(self) -> Option<Uuid> {
-        match self {
-            Self::New(_) => None,
-            Self::Resumed(id) => Some(id),
-        }
     }
 }
 
@@ -124,7 +84,7 @@ fn arguments(
     program: &str,
     model: &str,
     system: Option<&str>,
-    session: &Session,
+    resumed: Option<Uuid>,
     request: &RunRequest,
     settings: &ToolSettings,
 ) -> Vec<String> {
@@ -134,9 +94,9 @@ fn arguments(
             .into();
     argv.push(format!("--model={model}"));
     argv.push(format!("--permission-mode={}", permission_mode(settings)));
-    argv.push(match session {
-        Session::New(id) => format!("--session-id={id}"),
-        Session::Resumed(id) => format!("--resume={id}"),
+    argv.push(match resumed {
+        None => format!("--session-id={}", new_session(request)),
+        Some(id) => format!("--resume={id}"),
     });
     if !settings.allowed_tools.is_empty() {
         argv.push(format!("--allowedTools={}", settings.allowed_tools.join(",")));
@@ -173,11 +133,8 @@ fn variables(request: &RunRequest, settings: &ToolSettings) -> Result<BTreeMap<S
     if let Some(url) = &settings.url {
         env.insert("ANTHROPIC_BASE_URL".to_owned(), url.clone());
     }
-    if let Some(path) = &settings.api_key_file {
-        let key = std::fs::read_to_string(path).map_err(|error| RefusalReason::ToolNeedsLogin {
-            fix: format!("the key file {} cannot be read: {error}", path.display()),
-        })?;
-        env.insert("ANTHROPIC_API_KEY".to_owned(), key.trim().to_owned());
+    if let Some(key) = key_in_file(settings)? {
+        env.insert("ANTHROPIC_API_KEY".to_owned(), key);
     }
     env.extend(settings.env.clone());
     Ok(env)
@@ -193,10 +150,7 @@ fn usable_program(settings: &ToolSettings) -> Result<PathBuf, Obstacle> {
         Obstacle::Missing("install Claude Code (npm install -g @anthropic-ai/claude-code), or set its path".to_owned())
     })?;
     if is_shell_script(&program) {
-        return Err(Obstacle::Missing(format!(
-            "{} is a shell script, in which arguments can become commands: set the path of claude.exe",
-            program.display()
-        )));
+        return Err(refuse_script(&program, "set the path of claude.exe"));
     }
     if permission_mode(settings) == BYPASS && is_root() && !settings.env.contains_key("IS_SANDBOX") {
         return Err(Obstacle::Missing(format!(

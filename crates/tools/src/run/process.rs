@@ -12,6 +12,7 @@ use tokio::process::{Child, ChildStdin};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::leftovers::make_private;
 use super::outlet::Outlet;
 use super::{PATIENCE_WITH_RECEIVER, Run, Stop};
 use crate::adapter::{OutputParser, ProcessPlan, RunRequest};
@@ -84,6 +85,12 @@ async fn start(
         write_private(&path, plan.stdin.as_bytes()).await?;
         Some(path)
     };
+    for folder in &plan.needs.folders {
+        make_private(folder).await?;
+    }
+    for (path, content) in &plan.needs.files {
+        write_private(path, content.as_bytes()).await?;
+    }
     let mut env = plan.env.clone();
     env.insert(RUN_MARK.to_owned(), mark.to_owned());
     let spec = Spec {

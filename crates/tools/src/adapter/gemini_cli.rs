@@ -1,0 +1,229 @@
+//! Gemini CLI, Google's command-line agent, driven without a terminal.
+//!
+//! The prompt goes in on standard input alone. The tool gets a home of its own, unless the run uses the person's
+//! own login, and settings that stand above all others in a file of the run: there it is told to give up early,
+//! and to heed neither settings nor servers nor hooks of the working folder, which it must trust to work in it.
+//! A session is kept by working folder, so that one to go on with is handed over as a file.
+
+mod failure;
+mod session;
+mod stream;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use swarm_model::ToolName;
+use swarm_model::tool::ToolInfo;
+use swarm_model::worker::RefusalReason;
+
+use self::stream::Stream;
+use super::program::{
+    NpmProgram, Obstacle, check_mode, health, key_in_file, new_session, npm_program, session_to_resume,
+};
+use super::{Adapter, Needs, Patience, Plan, ProcessPlan, RunRequest, Way, known_name, path_text, prompt_of};
+use crate::detect::{NodeProgram, Versions};
+use crate::environment;
+use crate::settings::ToolSettings;
+
+/// What is asked for where nobody names a model: without one the tool asks a model which to ask.
+const DEFAULT_MODEL: &str = "flash";
+/// Edits of files pass; commands need a rule of the owner, and are not even offered to the model without one.
+const DEFAULT_MODE: &str = "auto_edit";
+const MODES: [&str; 4] = ["default", DEFAULT_MODE, "yolo", "plan"];
+const API_KEY: &str = "GEMINI_API_KEY";
+/// Any one of these is a credential; the second is of Vertex AI.
+const CREDENTIALS: [&str; 2] = [API_KEY, "GOOGLE_API_KEY"];
+const HOME: &str = "GEMINI_CLI_HOME";
+const PROGRAM: NpmProgram =
+    NpmProgram { tool: "Gemini CLI", command: "gemini", package: "@google/gemini-cli", script: "bundle/gemini.js" };
+/// The tool reads no more from its standard input, and says nothing of the rest.
+const MAX_PROMPT_BYTES: usize = 8 * 1024 * 1024;
+
+/// The adapter for Gemini CLI.
+#[derive(Debug, Default)]
+pub(crate) struct GeminiCli {
+    versions: Versions,
+}
+
+#[async_trait]
+impl Adapter for GeminiCli {
+    fn name(&self) -> ToolName {
+        known_name(ToolName::GEMINI_CLI)
+    }
+
+    async fn detect(&self, settings: &ToolSettings) -> ToolInfo {
+        let program = usable_program(settings);
+        let version = match &program {
+            Ok(NodeProgram { path, version: None, .. }) => self.versions.of(path).await,
+            // Starting it takes seconds; its package says the same.
+            Ok(NodeProgram { version, .. }) => version.clone(),
+            Err(_) => None,
+        };
+        let health = health(program.and_then(|_| check_login(settings)));
+        ToolInfo { name: self.name(), version, health, models: Vec::new(), max_concurrent: settings.max_concurrent }
+    }
+
+    fn plan(&self, request: &RunRequest, settings: &ToolSettings) -> Result<Plan, RefusalReason> {
+        let (prompt, system) = prompt_of(request)?;
+        let program = usable_program(settings)?;
+        check_login(settings)?;
+        let home = home(request, settings);
+        let model = request.model.as_deref().or(settings.model.as_deref()).unwrap_or(DEFAULT_MODEL).to_owned();
+        let settings_file = request.dirs.control.join("gemini-settings.json");
+        let folders = if settings.uses_own_login() { Vec::new() } else { vec![home.clone()] };
+        Ok(Plan {
+            tool: self.name(),
+            version: program.version.clone().or_else(|| self.versions.cached(&program.path)),
+            patience: Patience::AGENT,
+            way: Way::Process(ProcessPlan {
+                argv: arguments(&program, &model, &home, request, settings)?,
+                env: variables(&home, &settings_file, request, settings)?,
+                stdin: input(prompt, system)?,
+                needs: Needs { folders, files: vec![(settings_file, overrides(settings).to_string())] },
+                parser: Box::new(Stream::new(home)),
+            }),
+            model: Some(model),
+        })
+    }
+}
+
+/// Values stand behind `=`: one that begins with `-` must not become a flag. A flag given twice ends the tool.
+fn arguments(
+    program: &NodeProgram,
+    model: &str,
+    home: &Path,
+    request: &RunRequest,
+    settings: &ToolSettings,
+) -> Result<Vec<String>, RefusalReason> {
+    let mut argv = program.words()?;
+    argv.extend(["--output-format=stream-json", "--skip-trust"].map(str::to_owned));
+    argv.push(format!("--approval-mode={}", mode(settings)));
+    argv.push(format!("--model={model}"));
+    if !settings.allowed_tools.is_empty() {
+        argv.push(format!("--allowed-tools={}", settings.allowed_tools.join(",")));
+    }
+    argv.push(match session_to_resume(request, "Gemini CLI")? {
+        None => format!("--session-id={}", new_session(request)),
+        Some(id) => match session::file(home, id) {
+            Some(file) => format!("--session-file={}", path_text(&file)?),
+            // The tool says itself that it has none.
+            None => format!("--resume={id}"),
+        },
+    });
+    Ok(argv)
+}
+
+/// The prompt, behind the instructions: the tool has no other place for them.
+fn input(prompt: &str, system: Option<&str>) -> Result<String, RefusalReason> {
+    let input = system.map_or_else(|| prompt.to_owned(), |system| format!("{system}\n\n{prompt}"));
+    if input.len() > MAX_PROMPT_BYTES {
+        let detail = format!("Gemini CLI takes a prompt of {MAX_PROMPT_BYTES} bytes, not of {}", input.len());
+        return Err(RefusalReason::InvalidInput { detail });
+    }
+    Ok(input)
+}
+
+/// Settings for the run. The person's own only get defaults, which theirs go before.
+fn overrides(settings: &ToolSettings) -> Value {
+    let mut overrides = json!({
+        "general": { "maxAttempts": 2, "enableAutoUpdate": false, "enableAutoUpdateNotification": false },
+        "privacy": { "usageStatisticsEnabled": false },
+    });
+    if settings.uses_own_login() {
+        return overrides;
+    }
+    let is_vertex = !has_key(settings) && settings.env.contains_key("GOOGLE_API_KEY");
+    overrides["security"] = json!({
+        // Without it an address of one's own is taken for a way to sign in that the tool then refuses.
+        "auth": { "selectedType": if is_vertex { "vertex-ai" } else { "gemini-api-key" } },
+        // Its commands are not to see the key.
+        "environmentVariableRedaction": { "enabled": true },
+    });
+    overrides["advanced"] = json!({ "ignoreLocalEnv": true });
+    overrides["hooksConfig"] = json!({ "enabled": false });
+    // A list that names no server allows none; an empty one allows all.
+    overrides["mcp"] = json!({ "allowed": ["none"] });
+    overrides
+}
+
+fn variables(
+    home: &Path,
+    settings_file: &Path,
+    request: &RunRequest,
+    settings: &ToolSettings,
+) -> Result<BTreeMap<String, String>, RefusalReason> {
+    let mut env = environment::scrubbed(&request.dirs);
+    // One process of Node instead of two.
+    env.insert("GEMINI_CLI_NO_RELAUNCH".to_owned(), "true".to_owned());
+    let place =
+        if settings.uses_own_login() { "GEMINI_CLI_SYSTEM_DEFAULTS_PATH" } else { "GEMINI_CLI_SYSTEM_SETTINGS_PATH" };
+    env.insert(place.to_owned(), path_text(settings_file)?);
+    if !settings.uses_own_login() {
+        env.insert(HOME.to_owned(), path_text(home)?);
+    } else if let Ok(folder) = std::env::var(HOME) {
+        env.insert(HOME.to_owned(), folder);
+    }
+    if let Some(url) = &settings.url {
+        env.insert("GOOGLE_GEMINI_BASE_URL".to_owned(), url.clone());
+    }
+    if let Some(key) = key_in_file(settings)? {
+        env.insert(API_KEY.to_owned(), key);
+    }
+    env.extend(settings.env.clone());
+    Ok(env)
+}
+
+fn mode(settings: &ToolSettings) -> &str {
+    settings.permission_mode.as_deref().unwrap_or(DEFAULT_MODE)
+}
+
+fn has_key(settings: &ToolSettings) -> bool {
+    settings.api_key_file.is_some() || settings.env.contains_key(API_KEY)
+}
+
+/// The folder that holds the tool's `.gemini`.
+fn home(request: &RunRequest, settings: &ToolSettings) -> PathBuf {
+    let own = || own_home(settings);
+    settings.uses_own_login().then(own).flatten().unwrap_or_else(|| request.dirs.state.join("home"))
+}
+
+/// The same, of the person.
+fn own_home(settings: &ToolSettings) -> Option<PathBuf> {
+    let configured = settings.env.get(HOME).map(PathBuf::from);
+    let inherited = || std::env::var_os(HOME).map(PathBuf::from);
+    configured.or_else(inherited).or_else(std::env::home_dir)
+}
+
+/// The program, if it can be started as the settings ask.
+fn usable_program(settings: &ToolSettings) -> Result<NodeProgram, Obstacle> {
+    check_mode(mode(settings), &MODES, "Gemini CLI")?;
+    npm_program(&PROGRAM, settings)
+}
+
+fn check_login(settings: &ToolSettings) -> Result<(), Obstacle> {
+    let has_credential =
+        settings.api_key_file.is_some() || CREDENTIALS.iter().any(|name| settings.env.contains_key(*name));
+    if has_credential || settings.uses_own_login() && own_home(settings).is_some_and(|home| is_signed_in(&home)) {
+        return Ok(());
+    }
+    Err(Obstacle::NeedsLogin(
+        "run `gemini` once on this machine and sign in, or set api_key_file for gemini-cli in worker.toml".to_owned(),
+    ))
+}
+
+/// Without a login the tool would open a browser, and wait for somebody to look at it.
+fn is_signed_in(home: &Path) -> bool {
+    let folder = home.join(".gemini");
+    if ["oauth_creds.json", "gemini-credentials.json"].iter().any(|name| folder.join(name).is_file()) {
+        return true;
+    }
+    let text = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+    // The keychain may hold what the person chose once, and only the tool may look into it.
+    let chose = cfg!(any(windows, target_os = "macos")) && text("settings.json").contains("\"selectedType\"");
+    chose || CREDENTIALS.iter().any(|name| text(".env").contains(name))
+}
+
+#[cfg(test)]
+mod tests;
