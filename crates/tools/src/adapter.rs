@@ -180,7 +180,7 @@ impl fmt::Debug for ProcessPlan {
 pub(crate) struct Needs {
     /// Made where they are missing; they stay.
     pub(crate) folders: Vec<PathBuf>,
-    /// Written anew for this run, into folders of its own.
+    /// Replaced in one step where they hold something else: other runs may be reading them.
     pub(crate) files: Vec<(PathBuf, String)>,
 }
 

@@ -1,8 +1,8 @@
 //! Gemini CLI, Google's command-line agent, driven without a terminal.
 //!
-//! The prompt goes in on standard input alone. The tool gets a home of its own, unless the run uses the person's
-//! own login, and settings that stand above all others in a file of the run: there it is told to give up early,
-//! and to heed neither settings nor servers nor hooks of the working folder, which it must trust to work in it.
+//! The prompt goes in on standard input alone. The tool gets a home of its own with settings in it, unless the run
+//! uses the person's own login: there it is told to give up early. It must be told to trust the working folder, or
+//! it would not work in it; because it reads settings before it reads that, those of the folder are not heeded.
 //! A session is kept by working folder, so that one to go on with is handed over as a file.
 
 mod failure;
@@ -71,17 +71,20 @@ impl Adapter for GeminiCli {
         check_login(settings)?;
         let home = home(request, settings);
         let model = request.model.as_deref().or(settings.model.as_deref()).unwrap_or(DEFAULT_MODEL).to_owned();
-        let settings_file = request.dirs.control.join("gemini-settings.json");
-        let folders = if settings.uses_own_login() { Vec::new() } else { vec![home.clone()] };
+        let files = if settings.uses_own_login() {
+            Vec::new()
+        } else {
+            vec![(home.join(".gemini").join("settings.json"), own_settings(settings).to_string())]
+        };
         Ok(Plan {
             tool: self.name(),
             version: program.version.clone().or_else(|| self.versions.cached(&program.path)),
             patience: Patience::AGENT,
             way: Way::Process(ProcessPlan {
                 argv: arguments(&program, &model, &home, request, settings)?,
-                env: variables(&home, &settings_file, request, settings)?,
+                env: variables(&home, request, settings)?,
                 stdin: input(prompt, system)?,
-                needs: Needs { folders, files: vec![(settings_file, overrides(settings).to_string())] },
+                needs: Needs { folders: Vec::new(), files },
                 parser: Box::new(Stream::new(home)),
             }),
             model: Some(model),
@@ -125,41 +128,30 @@ fn input(prompt: &str, system: Option<&str>) -> Result<String, RefusalReason> {
     Ok(input)
 }
 
-/// Settings for the run. The person's own only get defaults, which theirs go before.
-fn overrides(settings: &ToolSettings) -> Value {
-    let mut overrides = json!({
+/// The settings in a home of its own.
+fn own_settings(settings: &ToolSettings) -> Value {
+    let is_vertex = !has_key(settings) && settings.env.contains_key("GOOGLE_API_KEY");
+    json!({
         "general": { "maxAttempts": 2, "enableAutoUpdate": false, "enableAutoUpdateNotification": false },
         "privacy": { "usageStatisticsEnabled": false },
-    });
-    if settings.uses_own_login() {
-        return overrides;
-    }
-    let is_vertex = !has_key(settings) && settings.env.contains_key("GOOGLE_API_KEY");
-    overrides["security"] = json!({
-        // Without it an address of one's own is taken for a way to sign in that the tool then refuses.
-        "auth": { "selectedType": if is_vertex { "vertex-ai" } else { "gemini-api-key" } },
-        // Its commands are not to see the key.
-        "environmentVariableRedaction": { "enabled": true },
-    });
-    overrides["advanced"] = json!({ "ignoreLocalEnv": true });
-    overrides["hooksConfig"] = json!({ "enabled": false });
-    // A list that names no server allows none; an empty one allows all.
-    overrides["mcp"] = json!({ "allowed": ["none"] });
-    overrides
+        "security": {
+            // Without it an address of one's own is taken for a way to sign in that the tool then refuses.
+            "auth": { "selectedType": if is_vertex { "vertex-ai" } else { "gemini-api-key" } },
+            // Its commands are not to see the key.
+            "environmentVariableRedaction": { "enabled": true },
+        },
+        "advanced": { "ignoreLocalEnv": true },
+    })
 }
 
 fn variables(
     home: &Path,
-    settings_file: &Path,
     request: &RunRequest,
     settings: &ToolSettings,
 ) -> Result<BTreeMap<String, String>, RefusalReason> {
     let mut env = environment::scrubbed(&request.dirs);
     // One process of Node instead of two.
     env.insert("GEMINI_CLI_NO_RELAUNCH".to_owned(), "true".to_owned());
-    let place =
-        if settings.uses_own_login() { "GEMINI_CLI_SYSTEM_DEFAULTS_PATH" } else { "GEMINI_CLI_SYSTEM_SETTINGS_PATH" };
-    env.insert(place.to_owned(), path_text(settings_file)?);
     if !settings.uses_own_login() {
         env.insert(HOME.to_owned(), path_text(home)?);
     } else if let Ok(folder) = std::env::var(HOME) {

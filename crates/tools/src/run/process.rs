@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::leftovers::make_private;
 use super::outlet::Outlet;
 use super::{PATIENCE_WITH_RECEIVER, Run, Stop};
-use crate::adapter::{OutputParser, ProcessPlan, RunRequest};
+use crate::adapter::{Needs, OutputParser, ProcessPlan, RunRequest};
 use crate::environment;
 use crate::event::{Failure, Final, ToolEvent};
 use crate::guard::{self, Ended, GuardBinary, RUN_MARK, Spec, StartFailure, StartFailureKind};
@@ -85,12 +85,7 @@ async fn start(
         write_private(&path, plan.stdin.as_bytes()).await?;
         Some(path)
     };
-    for folder in &plan.needs.folders {
-        make_private(folder).await?;
-    }
-    for (path, content) in &plan.needs.files {
-        write_private(path, content.as_bytes()).await?;
-    }
+    provide(&plan.needs).await?;
     let mut env = plan.env.clone();
     env.insert(RUN_MARK.to_owned(), mark.to_owned());
     let spec = Spec {
@@ -120,6 +115,22 @@ async fn start(
     let mut control = child.stdin.take().ok_or(std::io::ErrorKind::BrokenPipe)?;
     control.write_all(&line).await?;
     Ok(Guarded { child, control })
+}
+
+async fn provide(needs: &Needs) -> std::io::Result<()> {
+    for folder in &needs.folders {
+        make_private(folder).await?;
+    }
+    for (path, content) in &needs.files {
+        if tokio::fs::read(path).await.is_ok_and(|found| found == content.as_bytes()) {
+            continue;
+        }
+        make_private(path.parent().unwrap_or(path)).await?;
+        let draft = path.with_extension(random_word());
+        write_private(&draft, content.as_bytes()).await?;
+        tokio::fs::rename(draft, path).await?;
+    }
+    Ok(())
 }
 
 async fn write_private(path: &std::path::Path, content: &[u8]) -> std::io::Result<()> {

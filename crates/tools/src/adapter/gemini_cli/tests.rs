@@ -56,25 +56,24 @@ fn a_value_never_becomes_a_flag() {
 }
 
 #[test]
-fn its_settings_stand_above_all_others_unless_the_login_is_the_persons() {
+fn its_home_and_settings_are_its_own_unless_the_login_is_the_persons() {
     let plan = process(&request(None), &with_key());
     assert_eq!(plan.env[HOME], "/run/state/home");
     let (path, text) = &plan.needs.files[0];
-    assert_eq!(plan.env["GEMINI_CLI_SYSTEM_SETTINGS_PATH"], path.to_str().unwrap());
+    assert_eq!(path, Path::new("/run/state/home/.gemini/settings.json"));
     let told: Value = serde_json::from_str(text).unwrap();
     assert_eq!(told["security"]["auth"]["selectedType"], "gemini-api-key");
     assert_eq!(told["general"]["maxAttempts"], 2);
     let own = process(&request(None), &ToolSettings { own_login: Some(true), ..with_key() });
     assert_ne!(own.env.get(HOME).map(String::as_str), Some("/run/state/home"));
-    assert!(own.env.contains_key("GEMINI_CLI_SYSTEM_DEFAULTS_PATH") && own.needs.folders.is_empty());
-    assert!(!own.env.contains_key("GEMINI_CLI_SYSTEM_SETTINGS_PATH") && !own.needs.files[0].1.contains("security"));
+    assert!(own.needs.files.is_empty());
 }
 
 #[test]
 fn a_key_of_vertex_ai_is_one() {
     let env = [("GOOGLE_API_KEY".to_owned(), "t".to_owned())].into();
     let settings = ToolSettings { env, ..with_key() };
-    assert_eq!(overrides(&settings)["security"]["auth"]["selectedType"], "vertex-ai");
+    assert_eq!(own_settings(&settings)["security"]["auth"]["selectedType"], "vertex-ai");
     assert!(check_login(&settings).is_ok());
 }
 
