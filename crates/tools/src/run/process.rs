@@ -30,6 +30,9 @@ const GUARD_DEADLINE: Duration = Duration::from_secs(15);
 const PIPE_DEADLINE: Duration = Duration::from_secs(2);
 /// What is read at once.
 const CHUNK: usize = 64 * 1024;
+/// What the output's pipe holds, where that can be asked for: a program on Node loses at its end what does not fit.
+#[cfg(target_os = "linux")]
+const PIPE_BYTES: i32 = 1024 * 1024;
 
 pub(super) async fn drive(
     plan: ProcessPlan,
@@ -112,9 +115,21 @@ async fn start(
     #[cfg(unix)]
     command.process_group(0);
     let mut child = command.spawn()?;
+    #[cfg(target_os = "linux")]
+    widen(&child);
     let mut control = child.stdin.take().ok_or(std::io::ErrorKind::BrokenPipe)?;
     control.write_all(&line).await?;
     Ok(Guarded { child, control })
+}
+
+/// Makes the pipe of the output hold more. Where the system refuses, its usual size must do.
+#[cfg(target_os = "linux")]
+fn widen(child: &Child) {
+    use nix::fcntl::{FcntlArg, fcntl};
+    let asked = child.stdout.as_ref().map(|pipe| fcntl(pipe, FcntlArg::F_SETPIPE_SZ(PIPE_BYTES)));
+    if let Some(Err(error)) = asked {
+        tracing::debug!(%error, "the pipe of a tool keeps its usual size");
+    }
 }
 
 async fn provide(needs: &Needs) -> std::io::Result<()> {

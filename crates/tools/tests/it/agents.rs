@@ -115,7 +115,8 @@ impl Agent {
 
     /// A command within a command; the model sees what came of it, and the key is nowhere in its environment.
     pub(crate) async fn runs_a_nested_command(&self) {
-        let command = "sh -c 'echo nested-$((6 * 7)); env | grep -c sk-test' | tee out.txt";
+        // Gemini CLI takes a shell at the very beginning away, and its quotes only where nothing follows.
+        let command = "true; sh -c 'echo nested-$((6 * 7)); env | grep -c sk-test' | tee out.txt";
         let Some((real, done)) = self.run("Run it", [(self.shell)(command), Step::say("done")]).await else { return };
         assert_eq!(done.result().text, "done");
         let out = std::fs::read_to_string(real.bench.work().join("out.txt")).unwrap();
@@ -207,7 +208,7 @@ impl Agent {
         let hooks = json!({ "SessionStart": [{ "hooks": [{ "type": "command", "command": touch, "name": "x" }] }] });
         let servers = json!({ "x": { "command": "touch", "args": [mark] } });
         let settings = json!({ "hooks": hooks, "mcpServers": servers }).to_string();
-        let toml = format!("[mcp_servers.x]\ncommand = \"touch\"\nargs = [{mark:?}]\n");
+        let toml = format!("[mcp_servers.x]\ncommand = \"touch\"\nargs = [{}]\n", json!(mark));
         let planted = [
             (".claude/settings.json", settings.as_str()),
             (".gemini/settings.json", settings.as_str()),

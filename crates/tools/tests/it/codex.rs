@@ -17,8 +17,8 @@ const CODEX: Agent = Agent {
     base: "/v1",
     settings: |settings| settings,
     write: |file, content| {
-        let added: String = content.lines().map(|line| format!("+{line}\n")).collect();
-        let patch = format!("*** Begin Patch\n*** Add File: {}\n{added}*** End Patch\n", file.display());
+        let added = content.trim_end().replace('\n', "\n+");
+        let patch = format!("*** Begin Patch\n*** Add File: {}\n+{added}\n*** End Patch\n", file.display());
         Step::call("apply_patch", Value::String(patch))
     },
     shell: |command| Step::call("exec_command", json!({ "cmd": command })),
