@@ -1,4 +1,5 @@
-//! A scripted model on loopback: the Anthropic Messages API and the Ollama API, as far as tools use them.
+//! A scripted model on loopback: the Anthropic Messages API, the Gemini API and the Ollama API, as far as tools
+//! use them.
 //!
 //! Each request for an answer takes the next step of the script; the last step stays. Nothing sleeps: a held
 //! answer goes on when the test releases it, and whoever waits for something waits on a state. Every request
@@ -7,6 +8,8 @@
 // Paths, because the tests of `swarm-tools` include this file without the rest of the testkit.
 #[path = "model_server/anthropic.rs"]
 mod anthropic;
+#[path = "model_server/gemini.rs"]
+mod gemini;
 #[path = "model_server/ollama.rs"]
 mod ollama;
 
@@ -183,7 +186,7 @@ impl ModelServer {
         Ok(Self { address, shared, _stop: stop.drop_guard() })
     }
 
-    /// The base address: for `ANTHROPIC_BASE_URL` and for Ollama alike.
+    /// The base address: for `ANTHROPIC_BASE_URL`, `GOOGLE_GEMINI_BASE_URL` and Ollama alike.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -222,7 +225,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn is_question(line: &str) -> bool {
-    line.starts_with("POST /v1/messages") && !line.contains("count_tokens") || line.starts_with("POST /api/chat")
+    let path = line.strip_prefix("POST ").map(|target| target.split('?').next().unwrap_or(target));
+    path.is_some_and(|path| matches!(path, "/v1/messages" | "/api/chat") || gemini::is_question(path))
 }
 
 impl Shared {
@@ -247,6 +251,9 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         "/api/chat" => ollama::answer(&shared, &body),
         "/api/tags" => Json(ollama::tags()).into_response(),
         "/api/version" => Json(json!({ "version": ollama::VERSION })).into_response(),
+        "/v1beta/models" => Json(gemini::models()).into_response(),
+        path if gemini::is_question(path) => gemini::answer(&shared, &head.uri),
+        path if path.ends_with(":countTokens") => Json(json!({ "totalTokens": 10 })).into_response(),
         "/" => StatusCode::OK.into_response(),
         _ => (StatusCode::NOT_FOUND, Json(json!({ "error": "404 page not found" }))).into_response(),
     }
