@@ -21,6 +21,12 @@ impl ToolName {
     pub const COMMAND: &'static str = "command";
     /// Claude Code, Anthropic's command-line agent.
     pub const CLAUDE_CODE: &'static str = "claude-code";
+    /// The Anthropic API over HTTP.
+    pub const ANTHROPIC_API: &'static str = "anthropic-api";
+    /// The OpenAI API over HTTP, or whatever speaks it.
+    pub const OPENAI_API: &'static str = "openai-api";
+    /// The Gemini API over HTTP.
+    pub const GEMINI_API: &'static str = "gemini-api";
     /// An Ollama server over HTTP.
     pub const OLLAMA: &'static str = "ollama";
     /// The scripted model that needs no key; a demonstration.
@@ -31,9 +37,9 @@ impl ToolName {
         Self::CLAUDE_CODE,
         "codex",
         "gemini-cli",
-        "anthropic-api",
-        "openai-api",
-        "gemini-api",
+        Self::ANTHROPIC_API,
+        Self::OPENAI_API,
+        Self::GEMINI_API,
         Self::OLLAMA,
         Self::DEMO,
     ];

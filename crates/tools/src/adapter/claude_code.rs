@@ -20,9 +20,11 @@ use uuid::Uuid;
 use self::ledger::Ledger;
 use self::stream::Stream;
 use super::{Adapter, Patience, Plan, ProcessPlan, RunRequest, Way, known_name, path_text, prompt_of};
+use crate::account::{Account, CLAUDE_CODE, Obstacle, Place};
 use crate::detect::{Versions, find_program, is_shell_script};
 use crate::environment;
 use crate::settings::ToolSettings;
+use crate::variables::Variables;
 
 /// What is asked for where nobody names a model: the default differs between versions of the tool.
 const DEFAULT_MODEL: &str = "sonnet";
@@ -30,21 +32,38 @@ const DEFAULT_MODEL: &str = "sonnet";
 const DEFAULT_PERMISSION_MODE: &str = "acceptEdits";
 /// The mode that the tool refuses to root outside a sandbox.
 const BYPASS: &str = "bypassPermissions";
-/// Any one of these is a credential.
-const CREDENTIALS: [&str; 3] = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"];
 const CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
 
 /// The adapter for Claude Code.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ClaudeCode {
     versions: Versions,
+    variables: Variables,
 }
 
-/// Why the tool cannot be used, and what the person can do.
+impl ClaudeCode {
+    pub(crate) fn new(variables: Variables) -> Self {
+        Self { versions: Versions::default(), variables }
+    }
+
+    fn identity(&self, settings: &ToolSettings) -> Result<Identity, Obstacle> {
+        // Whoever wants their own login wants no key that lies about.
+        let variables = if settings.own_login == Some(true) { &Variables::default() } else { &self.variables };
+        let account = Account::resolve(&CLAUDE_CODE, settings, variables)?;
+        let own_login = settings.own_login.unwrap_or_else(|| account.is_unset());
+        let config_dir = if own_login { self.variables.get(CONFIG_DIR).map(str::to_owned) } else { None };
+        Ok(Identity { account, own_login, config_dir })
+    }
+}
+
+/// As whom the tool works.
 #[derive(Debug)]
-enum Obstacle {
-    Missing(String),
-    NeedsLogin(String),
+struct Identity {
+    account: Account,
+    /// With the person's own login and configuration.
+    own_login: bool,
+    /// Where that is, if not in the usual place.
+    config_dir: Option<String>,
 }
 
 #[async_trait]
@@ -59,22 +78,16 @@ impl Adapter for ClaudeCode {
             Ok(program) => self.versions.of(program).await,
             Err(_) => None,
         };
-        let health = match program.and_then(|_| check_login(settings)) {
-            Ok(()) => ToolHealth::Ready,
-            Err(Obstacle::Missing(fix)) => ToolHealth::Missing { fix },
-            Err(Obstacle::NeedsLogin(fix)) => ToolHealth::NeedsLogin { fix },
-        };
+        let checked = program.and_then(|_| self.identity(settings)?.check_login(settings));
+        let health = checked.map_or_else(ToolHealth::from, |()| ToolHealth::Ready);
         ToolInfo { name: self.name(), version, health, models: Vec::new(), max_concurrent: settings.max_concurrent }
     }
 
     fn plan(&self, request: &RunRequest, settings: &ToolSettings) -> Result<Plan, RefusalReason> {
         let (prompt, system) = prompt_of(request)?;
-        let refused = |obstacle| match obstacle {
-            Obstacle::Missing(fix) => RefusalReason::ToolMissing { fix },
-            Obstacle::NeedsLogin(fix) => RefusalReason::ToolNeedsLogin { fix },
-        };
-        let program = usable_program(settings).map_err(refused)?;
-        check_login(settings).map_err(refused)?;
+        let program = usable_program(settings)?;
+        let identity = self.identity(settings)?;
+        identity.check_login(settings)?;
         let session = Session::of(request)?;
         let model = request.model.as_deref().or(settings.model.as_deref()).unwrap_or(DEFAULT_MODEL).to_owned();
         let ledger = Ledger::open(request.dirs.state.join("sessions"), session.resumed());
@@ -83,13 +96,18 @@ impl Adapter for ClaudeCode {
             version: self.versions.cached(&program),
             patience: Patience::AGENT,
             way: Way::Process(ProcessPlan {
-                argv: arguments(&path_text(&program)?, &model, system, &session, request, settings),
-                env: variables(request, settings)?,
+                argv: arguments(&path_text(&program)?, &model, system, &session, request, settings, identity.own_login),
+                env: variables(request, settings, &identity)?,
                 stdin: prompt.to_owned(),
                 parser: Box::new(Stream::new(ledger)),
             }),
             model: Some(model),
         })
+    }
+
+    fn account(&self, settings: &ToolSettings) -> Option<String> {
+        let identity = self.identity(settings).ok()?;
+        Some(if identity.own_login { "your own login".to_owned() } else { identity.account.sentence() })
     }
 }
 
@@ -127,6 +145,7 @@ fn arguments(
     session: &Session,
     request: &RunRequest,
     settings: &ToolSettings,
+    own_login: bool,
 ) -> Vec<String> {
     let mut argv: Vec<String> =
         [program, "-p", "--output-format=stream-json", "--verbose", "--include-partial-messages"]
@@ -141,7 +160,7 @@ fn arguments(
     if !settings.allowed_tools.is_empty() {
         argv.push(format!("--allowedTools={}", settings.allowed_tools.join(",")));
     }
-    if !settings.uses_own_login() {
+    if !own_login {
         // The same result on every machine: no settings, hooks or servers from the working folder.
         argv.extend(["--setting-sources=".to_owned(), "--strict-mcp-config".to_owned()]);
     }
@@ -154,7 +173,11 @@ fn arguments(
     argv
 }
 
-fn variables(request: &RunRequest, settings: &ToolSettings) -> Result<BTreeMap<String, String>, RefusalReason> {
+fn variables(
+    request: &RunRequest,
+    settings: &ToolSettings,
+    identity: &Identity,
+) -> Result<BTreeMap<String, String>, RefusalReason> {
     let mut env = environment::scrubbed(&request.dirs);
     for (name, value) in [
         ("CLAUDE_CODE_MAX_RETRIES", "2"),
@@ -165,19 +188,17 @@ fn variables(request: &RunRequest, settings: &ToolSettings) -> Result<BTreeMap<S
     ] {
         env.insert(name.to_owned(), value.to_owned());
     }
-    if !settings.uses_own_login() {
+    let Identity { account, own_login, config_dir } = identity;
+    if !own_login {
         env.insert(CONFIG_DIR.to_owned(), path_text(&request.dirs.state.join("config"))?);
-    } else if let Ok(folder) = std::env::var(CONFIG_DIR) {
-        env.insert(CONFIG_DIR.to_owned(), folder);
+    } else if let Some(folder) = config_dir {
+        env.insert(CONFIG_DIR.to_owned(), folder.clone());
     }
-    if let Some(url) = &settings.url {
-        env.insert("ANTHROPIC_BASE_URL".to_owned(), url.clone());
+    if account.base_place != Place::Public {
+        env.insert(CLAUDE_CODE.address.to_owned(), account.base.as_str().trim_end_matches('/').to_owned());
     }
-    if let Some(path) = &settings.api_key_file {
-        let key = std::fs::read_to_string(path).map_err(|error| RefusalReason::ToolNeedsLogin {
-            fix: format!("the key file {} cannot be read: {error}", path.display()),
-        })?;
-        env.insert("ANTHROPIC_API_KEY".to_owned(), key.trim().to_owned());
+    if let Some(key) = &account.key {
+        env.insert(key.variable.to_owned(), key.expose().to_owned());
     }
     env.extend(settings.env.clone());
     Ok(env)
@@ -207,23 +228,29 @@ fn usable_program(settings: &ToolSettings) -> Result<PathBuf, Obstacle> {
     Ok(program)
 }
 
-fn check_login(settings: &ToolSettings) -> Result<(), Obstacle> {
-    let has_credential =
-        settings.api_key_file.is_some() || CREDENTIALS.iter().any(|name| settings.env.contains_key(*name));
-    // The system's keychain holds the login on macOS, and only the tool may look into it.
-    if has_credential || settings.uses_own_login() && (cfg!(target_os = "macos") || has_own_login(settings)) {
-        return Ok(());
+impl Identity {
+    fn check_login(&self, settings: &ToolSettings) -> Result<(), Obstacle> {
+        // The system's keychain holds the login on macOS, and only the tool may look into it.
+        if self.account.key.is_some() || self.own_login && (cfg!(target_os = "macos") || self.has_own_login(settings)) {
+            return Ok(());
+        }
+        if let Place::Environment(name) = self.account.base_place {
+            return Err(Obstacle::NeedsLogin(format!(
+                "{name} in the environment names an address, and no key stands beside it: set one, or own_login = true \
+                 for claude-code in worker.toml"
+            )));
+        }
+        Err(Obstacle::NeedsLogin(
+            "run `claude` once on this machine and sign in, or set api_key_file for claude-code in worker.toml"
+                .to_owned(),
+        ))
     }
-    Err(Obstacle::NeedsLogin(
-        "run `claude` once on this machine and sign in, or set api_key_file for claude-code in worker.toml".to_owned(),
-    ))
-}
 
-fn has_own_login(settings: &ToolSettings) -> bool {
-    let configured = settings.env.get(CONFIG_DIR).map(PathBuf::from);
-    let inherited = || std::env::var_os(CONFIG_DIR).map(PathBuf::from);
-    let usual = || std::env::home_dir().map(|home| home.join(".claude"));
-    configured.or_else(inherited).or_else(usual).is_some_and(|folder| holds_credentials(&folder))
+    fn has_own_login(&self, settings: &ToolSettings) -> bool {
+        let configured = settings.env.get(CONFIG_DIR).or(self.config_dir.as_ref()).map(PathBuf::from);
+        let usual = || std::env::home_dir().map(|home| home.join(".claude"));
+        configured.or_else(usual).is_some_and(|folder| holds_credentials(&folder))
+    }
 }
 
 fn holds_credentials(folder: &Path) -> bool {

@@ -7,7 +7,7 @@ use serde_json::json;
 use swarm_model::FailureClass;
 use swarm_model::task::{CostKind, Outcome};
 use swarm_model::tool::ToolHealth;
-use swarm_tools::{Registry, ToolEvent, ToolSettings};
+use swarm_tools::{Registry, ToolEvent, ToolSettings, Variables};
 
 use crate::harness::{Bench, Done, lives, pids_in};
 use crate::model_server::{ModelServer, Step};
@@ -187,7 +187,7 @@ async fn a_cancel_in_the_middle_of_a_nested_command_leaves_nobody() {
 #[tokio::test]
 async fn it_is_detected_with_its_version() {
     let Some(real) = real("x", []).await else { return };
-    let registry = Registry::standard();
+    let registry = Registry::standard(&Variables::default());
     let adapter = registry.get(&"claude-code".parse().unwrap()).unwrap();
     let info = adapter.detect(&real.bench.settings).await;
     assert_eq!(info.health, ToolHealth::Ready);

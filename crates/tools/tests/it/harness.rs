@@ -6,7 +6,7 @@ use std::time::Duration;
 use swarm_model::task::{Limits, Outcome, RunRecord, TaskInput, TaskResult};
 use swarm_model::time::SystemClock;
 use swarm_model::{FailureClass, TaskId, ToolName, UserId};
-use swarm_tools::{GuardBinary, Registry, RunDirs, RunRequest, ToolEvent, ToolSettings, supervise};
+use swarm_tools::{GuardBinary, Registry, RunDirs, RunRequest, ToolEvent, ToolSettings, Variables, supervise};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,8 @@ pub(crate) struct Bench {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) request: RunRequest,
     pub(crate) settings: ToolSettings,
+    /// What the worker was started with: nothing of whoever runs the tests.
+    pub(crate) variables: Variables,
 }
 
 /// A run that is going on.
@@ -56,7 +58,7 @@ impl Bench {
             session: None,
             dirs: RunDirs { work: dir("work"), tmp: dir("tmp"), state: dir("state"), control: dir("control") },
         };
-        Self { folder, request, settings: ToolSettings::default() }
+        Self { folder, request, settings: ToolSettings::default(), variables: Variables::default() }
     }
 
     pub(crate) fn command(argv: &[&str]) -> Self {
@@ -78,7 +80,7 @@ impl Bench {
 
     /// Starts the run; `room` is how many events fit before somebody takes them.
     pub(crate) fn start_with_room(&self, room: usize) -> Going {
-        let registry = Registry::standard();
+        let registry = Registry::standard(&self.variables);
         let plan = registry.get(&self.request.tool).unwrap().plan(&self.request, &self.settings).unwrap();
         let (sender, events) = mpsc::channel(room);
         let (cancel, request) = (CancellationToken::new(), self.request.clone());

@@ -8,6 +8,7 @@
     reason = "everything here is a test or its helper"
 )]
 
+mod api;
 #[cfg(target_os = "linux")]
 mod claude;
 #[cfg(target_os = "linux")]
