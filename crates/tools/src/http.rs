@@ -1,8 +1,11 @@
 //! HTTP as conversations need it: clients, addresses, and the words of what went wrong.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use reqwest::Client;
+use rustls::{ClientConfig, RootCertStore};
 use url::{Host, Url};
 
 /// How long a connection may take to come about.
@@ -10,16 +13,43 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A client without a limit on the whole answer: silence is watched by the run.
 ///
-/// It follows no redirect. A key belongs to one address, and the header that carries it may be one that nobody else
-/// knows for a secret.
-pub(crate) fn client(url: &Url) -> Result<reqwest::Client, reqwest::Error> {
+/// It follows no redirect: a key belongs to one address, and the header that carries it may be one that nobody else
+/// knows for a secret. It keeps no connection, so that closing one is the end of a conversation and of nothing else.
+/// Made once, because reading the system's authorities takes longer than a whole short answer.
+pub(crate) fn client(url: &Url) -> Result<Client, reqwest::Error> {
+    static HERE: OnceLock<Client> = OnceLock::new();
+    static WORLD: OnceLock<Client> = OnceLock::new();
+    let is_here = is_loopback(url);
+    let made = if is_here { &HERE } else { &WORLD };
+    if let Some(client) = made.get() {
+        return Ok(client.clone());
+    }
+    let client = build(is_here, None).or_else(|error| {
+        // A slim container has no authorities; those that we bring are better than none.
+        build(is_here, Some(bundled_authorities().ok_or(error)?))
+    })?;
+    Ok(made.get_or_init(|| client).clone())
+}
+
+fn build(is_here: bool, tls: Option<ClientConfig>) -> Result<Client, reqwest::Error> {
     // Somebody else in this process may have chosen already, which is as good.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let builder =
-        reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).redirect(reqwest::redirect::Policy::none());
+    let builder = Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .pool_max_idle_per_host(0);
     // A proxy for the world cannot reach a server on this machine.
-    let builder = if is_loopback(url) { builder.no_proxy() } else { builder };
-    builder.build()
+    let builder = if is_here { builder.no_proxy() } else { builder };
+    match tls {
+        Some(tls) => builder.tls_backend_preconfigured(tls).build(),
+        None => builder.build(),
+    }
+}
+
+fn bundled_authorities() -> Option<ClientConfig> {
+    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
+    let versions = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    Some(versions.with_safe_default_protocol_versions().ok()?.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// Whether the address is on this machine.
@@ -111,6 +141,11 @@ mod tests {
             let url = versioned(&address(base).unwrap(), "/v1", "/messages");
             assert_eq!(url.as_str(), "https://x.example/v1/messages", "{base}");
         }
+    }
+
+    #[test]
+    fn a_machine_without_authorities_has_ours() {
+        assert!(build(false, bundled_authorities()).is_ok());
     }
 
     #[test]

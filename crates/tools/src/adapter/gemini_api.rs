@@ -68,9 +68,9 @@ impl Dialect for Gemini {
         for part in candidate["content"]["parts"].as_array().into_iter().flatten() {
             let text = part["text"].as_str();
             if part["thought"] == true {
-                answer.thinking(text)
+                answer.thinking(text);
             } else {
-                answer.text(text)
+                answer.text(text);
             }
             if let Some(name) = part["functionCall"]["name"].as_str() {
                 answer.call(part["functionCall"]["id"].as_str(), name, part["functionCall"]["args"].clone());

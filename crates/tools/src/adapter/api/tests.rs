@@ -1,11 +1,14 @@
 use serde_json::json;
-use swarm_model::task::{CostKind, Usage};
+use swarm_model::task::{CostKind, Limits, Usage};
 use tokio::sync::mpsc;
 
+use super::talk::bound;
 use super::*;
+use crate::adapter::EventSink;
 use crate::adapter::anthropic_api::Anthropic;
 use crate::adapter::gemini_api::Gemini;
 use crate::adapter::openai_api::OpenAi;
+use crate::event::{Failure, Final, ToolEvent};
 
 fn base() -> Url {
     http::address("https://openrouter.ai/api/v1").unwrap()
