@@ -25,6 +25,12 @@ impl ToolName {
     pub const CODEX: &'static str = "codex";
     /// Gemini CLI, Google's command-line agent.
     pub const GEMINI_CLI: &'static str = "gemini-cli";
+    /// The Anthropic API over HTTP.
+    pub const ANTHROPIC_API: &'static str = "anthropic-api";
+    /// The OpenAI API over HTTP, or whatever speaks it.
+    pub const OPENAI_API: &'static str = "openai-api";
+    /// The Gemini API over HTTP.
+    pub const GEMINI_API: &'static str = "gemini-api";
     /// An Ollama server over HTTP.
     pub const OLLAMA: &'static str = "ollama";
     /// The scripted model that needs no key; a demonstration.
@@ -35,9 +41,9 @@ impl ToolName {
         Self::CLAUDE_CODE,
         Self::CODEX,
         Self::GEMINI_CLI,
-        "anthropic-api",
-        "openai-api",
-        "gemini-api",
+        Self::ANTHROPIC_API,
+        Self::OPENAI_API,
+        Self::GEMINI_API,
         Self::OLLAMA,
         Self::DEMO,
     ];

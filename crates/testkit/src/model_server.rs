@@ -1,4 +1,4 @@
-//! A scripted model on loopback: the Anthropic Messages API, the Gemini API, the OpenAI Responses API and the
+//! A scripted model on loopback: the Anthropic Messages API, OpenAI's chat completions and responses, the Gemini API and the
 //! Ollama API, as far as tools use them.
 //!
 //! Each request for an answer takes the next step of the script; the last step stays. Nothing sleeps: a held
@@ -8,6 +8,8 @@
 // Paths, because the tests of `swarm-tools` include this file without the rest of the testkit.
 #[path = "model_server/anthropic.rs"]
 mod anthropic;
+#[path = "model_server/chat.rs"]
+mod chat;
 #[path = "model_server/gemini.rs"]
 mod gemini;
 #[path = "model_server/ollama.rs"]
@@ -37,6 +39,13 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 pub enum Step {
     /// Streams these pieces.
     Say(Vec<String>),
+    /// Streams its reasoning, then an answer.
+    Think {
+        /// The reasoning.
+        thinking: Vec<String>,
+        /// The answer.
+        then: Vec<String>,
+    },
     /// Calls a tool of the client.
     Call {
         /// The tool's name.
@@ -71,12 +80,45 @@ pub enum Step {
         /// What comes later.
         after: Vec<String>,
     },
+    /// Sends these very bytes.
+    Raw {
+        /// The status.
+        status: u16,
+        /// The headers.
+        headers: Vec<(String, String)>,
+        /// The body.
+        body: String,
+    },
+}
+
+/// Tokens, as the server counts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counted {
+    /// Read, without those from or for a cache.
+    pub input: u64,
+    /// Written.
+    pub output: u64,
+    /// Read from a cache.
+    pub cache_read: u64,
+    /// Written to a cache.
+    pub cache_write: u64,
 }
 
 impl Step {
     /// Streams a text word by word.
     pub fn say(text: &str) -> Self {
         Self::Say(words(text))
+    }
+
+    /// Streams a reasoning and an answer, word by word.
+    pub fn think(thinking: &str, then: &str) -> Self {
+        Self::Think { thinking: words(thinking), then: words(then) }
+    }
+
+    /// Sends a body under status 200.
+    pub fn raw(content_type: &str, body: &str) -> Self {
+        let headers = vec![("content-type".to_owned(), content_type.to_owned())];
+        Self::Raw { status: 200, headers, body: body.to_owned() }
     }
 
     /// Calls a tool.
@@ -163,6 +205,7 @@ pub struct ModelServer {
 struct Shared {
     script: Mutex<VecDeque<Step>>,
     recorded: Mutex<Vec<Recorded>>,
+    counted: Mutex<Counted>,
     releases: Semaphore,
     /// Answers that wait for a release now.
     n_held: watch::Sender<usize>,
@@ -178,6 +221,7 @@ impl ModelServer {
         let shared = Arc::new(Shared {
             script: Mutex::new(script.into_iter().collect()),
             recorded: Mutex::default(),
+            counted: Mutex::default(),
             releases: Semaphore::new(0),
             n_held: watch::Sender::new(0),
             stop: stop.clone(),
@@ -215,6 +259,11 @@ impl ModelServer {
         self.requests().into_iter().filter(|request| is_question(&request.line)).collect()
     }
 
+    /// The tokens of all answers that it began and means to end.
+    pub fn counted(&self) -> Counted {
+        *lock(&self.shared.counted)
+    }
+
     /// Lets one held answer go on, now or when it comes.
     pub fn release(&self) {
         self.shared.releases.add_permits(1);
@@ -235,7 +284,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn is_question(line: &str) -> bool {
     let path = line.strip_prefix("POST ").map(|target| target.split('?').next().unwrap_or(target));
-    path.is_some_and(|path| matches!(path, "/v1/messages" | "/v1/responses" | "/api/chat") || gemini::is_question(path))
+    let known = ["/v1/messages", "/v1/chat/completions", "/v1/responses", "/api/chat"];
+    path.is_some_and(|path| known.contains(&path) || gemini::is_question(path))
 }
 
 impl Shared {
@@ -245,16 +295,42 @@ impl Shared {
         let step = if last { script.front().cloned() } else { script.pop_front() };
         step.unwrap_or_else(|| Step::say("The script is empty."))
     }
+
+    /// The same, counted if the answer is to be whole.
+    fn take_step(&self, count: Counted) -> Step {
+        let step = self.next_step();
+        if matches!(step, Step::Say(_) | Step::Think { .. } | Step::Call { .. } | Step::Held { .. }) {
+            let mut counted = lock(&self.counted);
+            *counted = Counted {
+                input: counted.input + count.input,
+                output: counted.output + count.output,
+                cache_read: counted.cache_read + count.cache_read,
+                cache_write: counted.cache_write + count.cache_write,
+            };
+        }
+        step
+    }
 }
+
+/// A key that the server gives no list of models to.
+pub const WRONG_KEY: &str = "sk-wrong";
 
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let line = format!("{} {}", head.method, head.uri);
-    let headers = head.headers.iter().map(|(name, value)| (name.to_string(), lossy(value))).collect();
+    let headers: BTreeMap<String, String> =
+        head.headers.iter().map(|(name, value)| (name.to_string(), lossy(value))).collect();
+    let is_wrong = headers.values().any(|value| value.ends_with(WRONG_KEY));
     let body = axum::body::to_bytes(body, 64 * 1024 * 1024).await.unwrap_or_default();
     let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
     lock(&shared.recorded).push(Recorded { line: line.clone(), headers, body: body.clone() });
     match head.uri.path() {
+        "/v1/models" | "/v1beta/models" if is_wrong => {
+            refusal(401, &[], json!({ "error": { "message": "no such key", "type": "authentication_error" } }))
+        }
+        "/v1/models" if head.headers.contains_key("anthropic-version") => Json(anthropic::models()).into_response(),
+        "/v1/models" => Json(chat::models()).into_response(),
+        "/v1/chat/completions" => chat::answer(&shared, &body),
         "/v1/messages" => anthropic::answer(&shared, &body),
         "/v1/responses" => responses::answer(&shared, &body),
         "/v1/messages/count_tokens" => Json(json!({ "input_tokens": 10 })).into_response(),
@@ -282,6 +358,14 @@ fn refusal(status: u16, headers: &[(String, String)], body: Value) -> Response {
             response.headers_mut().insert(name, value);
         }
     }
+    response
+}
+
+/// An answer as the test wrote it.
+fn raw(status: u16, headers: &[(String, String)], body: String) -> Response {
+    let mut response = refusal(status, headers, Value::Null);
+    *response.body_mut() = Body::from(body);
+    response.headers_mut().remove(header::CONTENT_LENGTH);
     response
 }
 

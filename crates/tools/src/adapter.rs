@@ -3,14 +3,18 @@
 //! A new tool is one file below this module and one line in `registry.rs`. An adapter plans; it never runs,
 //! kills or times anything: that is `run.rs` for all of them.
 
+pub(crate) mod anthropic_api;
+pub(crate) mod api;
 pub(crate) mod claude_code;
 pub(crate) mod codex;
 pub(crate) mod command;
 pub(crate) mod demo;
 mod failure;
+pub(crate) mod gemini_api;
 pub(crate) mod gemini_cli;
 mod ledger;
 pub(crate) mod ollama;
+pub(crate) mod openai_api;
 mod output;
 mod program;
 mod reset;
@@ -43,6 +47,12 @@ pub trait Adapter: Send + Sync + fmt::Debug {
 
     /// How the run is carried out, or why this machine must decline it.
     fn plan(&self, request: &RunRequest, settings: &ToolSettings) -> Result<Plan, RefusalReason>;
+
+    /// Which address it asks and with which key, and where both were found: a sentence for the machine's owner, which
+    /// holds no key. None for a tool that asks nobody.
+    fn account(&self, _settings: &ToolSettings) -> Option<String> {
+        None
+    }
 }
 
 /// One run, as a lease asks for it.

@@ -10,11 +10,12 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::{Value, json};
 
-use super::{Shared, Step, broken_off, held, refusal, streamed};
+use super::{Counted, Shared, Step, broken_off, held, refusal, streamed};
 
 const SSE: &str = "text/event-stream";
 const STREAM: &str = ":streamGenerateContent";
 const WHOLE: &str = ":generateContent";
+const COUNT: Counted = Counted { input: 100, output: 10, cache_read: 20, cache_write: 0 };
 
 /// Whether this is a question to a model.
 pub(super) fn is_question(path: &str) -> bool {
@@ -31,11 +32,16 @@ pub(super) fn models() -> Value {
 
 pub(super) fn answer(shared: &Arc<Shared>, uri: &Uri) -> Response {
     let reply = Reply::new(shared, uri);
-    match shared.next_step() {
+    match shared.take_step(COUNT) {
         Step::Refuse { status, kind, message, headers } => {
             refusal(status, &headers, error(status, &kind, &message, &headers))
         }
         Step::Say(pieces) => reply.all([reply.text(&pieces), vec![reply.closing()]].concat()),
+        Step::Think { thinking, then } => {
+            let thought = |text: &String| reply.chunk(&json!({ "text": text, "thought": true }));
+            let thinking: Vec<_> = thinking.iter().map(thought).collect();
+            reply.all([thinking, reply.text(&then), vec![reply.closing()]].concat())
+        }
         Step::Call { name, input } => reply.all(vec![reply.call(&name, &input), reply.closing()]),
         Step::FailMidway { before, message } => {
             let failed = error(503, "", &message, &[]);
@@ -52,6 +58,7 @@ pub(super) fn answer(shared: &Arc<Shared>, uri: &Uri) -> Response {
             let events = |chunks: Vec<Value>| chunks.iter().map(event).collect();
             held(SSE, shared.clone(), events(reply.text(&before)), events(after))
         }
+        Step::Raw { status, headers, body } => super::raw(status, &headers, body),
     }
 }
 

@@ -8,16 +8,22 @@ use axum::response::Response;
 use futures_util::stream;
 use serde_json::{Value, json};
 
-use super::{Shared, Step, broken_off, held, refusal, streamed};
+use super::{Counted, Shared, Step, broken_off, held, refusal, streamed};
 
 const SSE: &str = "text/event-stream";
+const COUNT: Counted = Counted { input: 100, output: 10, cache_read: 20, cache_write: 0 };
 
 pub(super) fn answer(shared: &Arc<Shared>, body: &Value) -> Response {
     let reply = Reply::new(shared, body);
-    match shared.next_step() {
+    match shared.take_step(COUNT) {
         Step::Refuse { status, kind, message, headers } => refusal(status, &headers, error(&kind, &message, &headers)),
         Step::Say(pieces) => {
             let all = [reply.opening(), reply.pieces(&pieces), reply.closing(&reply.message(&pieces.concat()))];
+            streamed(SSE, stream::iter(all.concat()))
+        }
+        Step::Think { thinking, then } => {
+            let thought = vec![done(&reply.reasoning(&thinking.concat()))];
+            let all = [reply.opening(), thought, reply.pieces(&then), reply.closing(&reply.message(&then.concat()))];
             streamed(SSE, stream::iter(all.concat()))
         }
         Step::Call { name, input } => {
@@ -35,6 +41,7 @@ pub(super) fn answer(shared: &Arc<Shared>, body: &Value) -> Response {
             let rest = [reply.deltas(&after), reply.closing(&reply.message(&whole))].concat();
             held(SSE, shared.clone(), first, rest)
         }
+        Step::Raw { status, headers, body } => super::raw(status, &headers, body),
     }
 }
 
@@ -58,6 +65,10 @@ fn error(kind: &str, message: &str, headers: &[(String, String)]) -> Value {
 
 fn event(data: &Value) -> String {
     format!("event: {}\ndata: {data}\n\n", data["type"].as_str().unwrap_or(""))
+}
+
+fn done(item: &Value) -> String {
+    event(&json!({ "type": "response.output_item.done", "output_index": 0, "item": item }))
 }
 
 /// The reply to one request; its number makes its ids.
@@ -103,6 +114,11 @@ impl Reply {
         json!({ "type": "message", "role": "assistant", "id": self.id("msg"), "content": content })
     }
 
+    fn reasoning(&self, text: &str) -> Value {
+        let summary = json!([{ "type": "summary_text", "text": text }]);
+        json!({ "type": "reasoning", "id": self.id("rs"), "summary": summary, "encrypted_content": null })
+    }
+
     fn call(&self, name: &str, input: &Value) -> Value {
         let call_id = self.id("call");
         match input {
@@ -118,12 +134,11 @@ impl Reply {
 
     /// The item as a whole, and the end.
     fn closing(&self, item: &Value) -> Vec<String> {
-        let done = json!({ "type": "response.output_item.done", "output_index": 0, "item": item });
         let usage = json!({
             "input_tokens": 120, "input_tokens_details": { "cached_tokens": 20 },
             "output_tokens": 10, "output_tokens_details": { "reasoning_tokens": 3 }, "total_tokens": 130,
         });
         let response = json!({ "id": self.id("resp"), "model": self.model, "usage": usage });
-        vec![event(&done), event(&json!({ "type": "response.completed", "response": response }))]
+        vec![done(item), event(&json!({ "type": "response.completed", "response": response }))]
     }
 }

@@ -13,36 +13,44 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use swarm_model::ToolName;
-use swarm_model::tool::ToolInfo;
+use swarm_model::tool::{ToolHealth, ToolInfo};
 use swarm_model::worker::RefusalReason;
 use uuid::Uuid;
 
 use self::stream::Stream;
 use super::ledger::Ledger;
-use super::program::{NpmProgram, Obstacle, check_mode, health, key_in_file, npm_program, session_to_resume};
+use super::program::{Identity, NpmProgram, Pricing, check_mode, npm_program, session_to_resume};
 use super::{Adapter, Needs, Patience, Plan, ProcessPlan, RunRequest, Way, known_name, path_text, prompt_of};
+use crate::account::{CODEX, Obstacle, Place};
 use crate::detect::{NodeProgram, Versions};
 use crate::environment;
 use crate::settings::ToolSettings;
+use crate::variables::Variables;
 
 /// What is asked for where nobody names a model. With the person's own login it is the account that decides.
 const DEFAULT_MODEL: &str = "gpt-5.5";
 /// Commands write into the working folder and reach no network.
 const DEFAULT_SANDBOX: &str = "workspace-write";
 const SANDBOXES: [&str; 3] = ["read-only", DEFAULT_SANDBOX, "danger-full-access"];
-const DEFAULT_URL: &str = "https://api.openai.com/v1";
 const PROGRAM: NpmProgram =
     NpmProgram { tool: "Codex", command: "codex", package: "@openai/codex", script: "bin/codex.js" };
-/// Where the key of `api_key_file` goes.
-const API_KEY: &str = "OPENAI_API_KEY";
-/// Any one of these is a credential.
-const CREDENTIALS: [&str; 2] = [API_KEY, "CODEX_API_KEY"];
 const HOME: &str = "CODEX_HOME";
 
 /// The adapter for Codex.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Codex {
     versions: Versions,
+    variables: Variables,
+}
+
+impl Codex {
+    pub(crate) fn new(variables: Variables) -> Self {
+        Self { versions: Versions::default(), variables }
+    }
+
+    fn identity(&self, settings: &ToolSettings) -> Result<Identity, Obstacle> {
+        Identity::of(&CODEX, HOME, settings, &self.variables)
+    }
 }
 
 #[async_trait]
@@ -58,32 +66,39 @@ impl Adapter for Codex {
             Ok(NodeProgram { version, .. }) => version.clone(),
             Err(_) => None,
         };
-        let health = health(program.and_then(|_| check_login(settings)));
+        let checked = program.and_then(|_| check_login(&self.identity(settings)?, settings));
+        let health = checked.map_or_else(ToolHealth::from, |()| ToolHealth::Ready);
         ToolInfo { name: self.name(), version, health, models: Vec::new(), max_concurrent: settings.max_concurrent }
     }
 
     fn plan(&self, request: &RunRequest, settings: &ToolSettings) -> Result<Plan, RefusalReason> {
         let (prompt, system) = prompt_of(request)?;
         let program = usable_program(settings)?;
-        check_login(settings)?;
+        let identity = self.identity(settings)?;
+        check_login(&identity, settings)?;
         let resumed = session_to_resume(request, "Codex")?;
         let asked = request.model.as_deref().or(settings.model.as_deref());
-        let model = asked.or((!settings.uses_own_login()).then_some(DEFAULT_MODEL)).map(str::to_owned);
+        let model = asked.or((!identity.own_login).then_some(DEFAULT_MODEL));
         let ledger = Ledger::open(request.dirs.state.join("sessions"), resumed);
-        let folders = if settings.uses_own_login() { Vec::new() } else { vec![own_home(request)] };
+        let pricing = Pricing::of(&identity, model, settings);
+        let folders = if identity.own_login { Vec::new() } else { vec![own_home(request)] };
         Ok(Plan {
             tool: self.name(),
             version: program.version.clone().or_else(|| self.versions.cached(&program.path)),
             patience: Patience::AGENT,
             way: Way::Process(ProcessPlan {
-                argv: arguments(&program, model.as_deref(), system, resumed, settings)?,
-                env: variables(request, settings)?,
+                argv: arguments(&program, model, system, resumed, settings, &identity)?,
+                env: variables(request, settings, &identity)?,
                 stdin: prompt.to_owned(),
                 needs: Needs { folders, files: Vec::new() },
-                parser: Box::new(Stream::new(ledger)),
+                parser: Box::new(Stream::new(ledger, pricing)),
             }),
-            model,
+            model: model.map(str::to_owned),
         })
+    }
+
+    fn account(&self, settings: &ToolSettings) -> Option<String> {
+        Some(self.identity(settings).ok()?.sentence())
     }
 }
 
@@ -94,6 +109,7 @@ fn arguments(
     system: Option<&str>,
     resumed: Option<Uuid>,
     settings: &ToolSettings,
+    identity: &Identity,
 ) -> Result<Vec<String>, RefusalReason> {
     let mut argv = program.words()?;
     argv.push("exec".to_owned());
@@ -102,13 +118,13 @@ fn arguments(
     }
     argv.extend(["--json", "--skip-git-repo-check"].map(str::to_owned));
     argv.extend(model.map(|model| format!("--model={model}")));
-    argv.extend(configuration(system, settings).into_iter().map(|line| format!("--config={line}")));
+    argv.extend(configuration(system, settings, identity).into_iter().map(|line| format!("--config={line}")));
     argv.push("-".to_owned());
     Ok(argv)
 }
 
 /// What stands above the configuration file, as lines of TOML.
-fn configuration(system: Option<&str>, settings: &ToolSettings) -> Vec<String> {
+fn configuration(system: Option<&str>, settings: &ToolSettings, identity: &Identity) -> Vec<String> {
     let mut lines = vec![
         // `exec resume` has no flag for it.
         format!("sandbox_mode={}", quoted(sandbox(settings))),
@@ -116,32 +132,33 @@ fn configuration(system: Option<&str>, settings: &ToolSettings) -> Vec<String> {
         "check_for_update_on_startup=false".to_owned(),
         "analytics.enabled=false".to_owned(),
     ];
-    if !settings.uses_own_login() {
+    if !identity.own_login {
         // Both fetch what they know from the network when the tool starts.
         lines.extend(["features.plugins=false".to_owned(), "features.apps=false".to_owned()]);
     }
-    let credential = credential(settings);
-    if let Some(name) = credential {
+    if let Some(key) = &identity.account.key {
         // Its commands are not to see the key.
-        lines.push(format!("shell_environment_policy.exclude=[{}]", quoted(name)));
+        lines.push(format!("shell_environment_policy.exclude=[{}]", quoted(key.variable)));
     }
-    if credential.is_some() || settings.url.is_some() {
+    if !identity.account.is_unset() {
         lines.push("model_provider=\"garageswarm\"".to_owned());
-        lines.push(format!("model_providers.garageswarm={}", provider(credential, settings)));
+        lines.push(format!("model_providers.garageswarm={}", provider(identity)));
     }
     lines.extend(system.map(|system| format!("developer_instructions={}", quoted(system))));
     lines
 }
 
-/// The provider behind an address and a key: a built-in one takes neither from its environment.
-fn provider(credential: Option<&str>, settings: &ToolSettings) -> String {
-    let url = quoted(settings.url.as_deref().unwrap_or(DEFAULT_URL));
-    let identity = match credential {
-        Some(name) => format!("env_key={}", quoted(name)),
-        None => "requires_openai_auth=true".to_owned(),
+/// The provider behind an address and a key: a built-in one takes neither from its environment. An address without a
+/// key gets the person's login where that is wanted, and otherwise nothing: it is a server of one's own.
+fn provider(identity: &Identity) -> String {
+    let url = quoted(identity.account.base.as_str().trim_end_matches('/'));
+    let credential = match &identity.account.key {
+        Some(key) => format!("env_key={},", quoted(key.variable)),
+        None if identity.own_login => "requires_openai_auth=true,".to_owned(),
+        None => String::new(),
     };
     format!(
-        "{{name=\"GarageSwarm\",base_url={url},wire_api=\"responses\",{identity},\
+        "{{name=\"GarageSwarm\",base_url={url},wire_api=\"responses\",{credential}\
          request_max_retries=1,stream_max_retries=2}}"
     )
 }
@@ -151,15 +168,20 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
-fn variables(request: &RunRequest, settings: &ToolSettings) -> Result<BTreeMap<String, String>, RefusalReason> {
+fn variables(
+    request: &RunRequest,
+    settings: &ToolSettings,
+    identity: &Identity,
+) -> Result<BTreeMap<String, String>, RefusalReason> {
     let mut env = environment::scrubbed(&request.dirs);
-    if !settings.uses_own_login() {
+    let Identity { account, own_login, home } = identity;
+    if !own_login {
         env.insert(HOME.to_owned(), path_text(&own_home(request))?);
-    } else if let Ok(folder) = std::env::var(HOME) {
-        env.insert(HOME.to_owned(), folder);
+    } else if let Some(folder) = home {
+        env.insert(HOME.to_owned(), folder.clone());
     }
-    if let Some(key) = key_in_file(settings)? {
-        env.insert(API_KEY.to_owned(), key);
+    if let Some(key) = &account.key {
+        env.insert(key.variable.to_owned(), key.expose().to_owned());
     }
     env.extend(settings.env.clone());
     Ok(env)
@@ -173,20 +195,16 @@ fn sandbox(settings: &ToolSettings) -> &str {
     settings.permission_mode.as_deref().unwrap_or(DEFAULT_SANDBOX)
 }
 
-/// The variable that holds the credential, where the owner set one.
-fn credential(settings: &ToolSettings) -> Option<&'static str> {
-    let in_file = settings.api_key_file.is_some().then_some(API_KEY);
-    in_file.or_else(|| CREDENTIALS.into_iter().find(|name| settings.env.contains_key(*name)))
-}
-
 /// The program, if it can be started as the settings ask. npm puts a script for Node on PATH; others the program.
 fn usable_program(settings: &ToolSettings) -> Result<NodeProgram, Obstacle> {
     check_mode(sandbox(settings), &SANDBOXES, "Codex")?;
     npm_program(&PROGRAM, settings)
 }
 
-fn check_login(settings: &ToolSettings) -> Result<(), Obstacle> {
-    if credential(settings).is_some() || settings.uses_own_login() && has_own_login(settings) {
+fn check_login(identity: &Identity, settings: &ToolSettings) -> Result<(), Obstacle> {
+    let account = &identity.account;
+    let is_own_server = !identity.own_login && account.base_place != Place::Public;
+    if account.key.is_some() || is_own_server || identity.own_login && has_own_login(identity, settings) {
         return Ok(());
     }
     Err(Obstacle::NeedsLogin(
@@ -194,11 +212,10 @@ fn check_login(settings: &ToolSettings) -> Result<(), Obstacle> {
     ))
 }
 
-fn has_own_login(settings: &ToolSettings) -> bool {
-    let configured = settings.env.get(HOME).map(PathBuf::from);
-    let inherited = || std::env::var_os(HOME).map(PathBuf::from);
+fn has_own_login(identity: &Identity, settings: &ToolSettings) -> bool {
+    let configured = settings.env.get(HOME).or(identity.home.as_ref()).map(PathBuf::from);
     let usual = || std::env::home_dir().map(|home| home.join(".codex"));
-    let home = configured.or_else(inherited).or_else(usual);
+    let home = configured.or_else(usual);
     home.is_some_and(|home| home.join("auth.json").is_file() || may_be_signed_in(&home))
 }
 

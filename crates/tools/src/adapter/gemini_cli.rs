@@ -15,26 +15,23 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use swarm_model::ToolName;
-use swarm_model::tool::ToolInfo;
+use swarm_model::tool::{ToolHealth, ToolInfo};
 use swarm_model::worker::RefusalReason;
 
 use self::stream::Stream;
-use super::program::{
-    NpmProgram, Obstacle, check_mode, health, key_in_file, new_session, npm_program, session_to_resume,
-};
+use super::program::{Identity, NpmProgram, Pricing, check_mode, new_session, npm_program, session_to_resume};
 use super::{Adapter, Needs, Patience, Plan, ProcessPlan, RunRequest, Way, known_name, path_text, prompt_of};
+use crate::account::{GEMINI, Obstacle};
 use crate::detect::{NodeProgram, Versions};
 use crate::environment;
 use crate::settings::ToolSettings;
+use crate::variables::Variables;
 
 /// What is asked for where nobody names a model: without one the tool asks a model which to ask.
 const DEFAULT_MODEL: &str = "flash";
 /// Edits of files pass; commands need a rule of the owner, and are not even offered to the model without one.
 const DEFAULT_MODE: &str = "auto_edit";
 const MODES: [&str; 4] = ["default", DEFAULT_MODE, "yolo", "plan"];
-const API_KEY: &str = "GEMINI_API_KEY";
-/// Any one of these is a credential; the second is of Vertex AI.
-const CREDENTIALS: [&str; 2] = [API_KEY, "GOOGLE_API_KEY"];
 const HOME: &str = "GEMINI_CLI_HOME";
 const PROGRAM: NpmProgram =
     NpmProgram { tool: "Gemini CLI", command: "gemini", package: "@google/gemini-cli", script: "bundle/gemini.js" };
@@ -42,9 +39,20 @@ const PROGRAM: NpmProgram =
 const MAX_PROMPT_BYTES: usize = 8 * 1024 * 1024;
 
 /// The adapter for Gemini CLI.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct GeminiCli {
     versions: Versions,
+    variables: Variables,
+}
+
+impl GeminiCli {
+    pub(crate) fn new(variables: Variables) -> Self {
+        Self { versions: Versions::default(), variables }
+    }
+
+    fn identity(&self, settings: &ToolSettings) -> Result<Identity, Obstacle> {
+        Identity::of(&GEMINI, HOME, settings, &self.variables)
+    }
 }
 
 #[async_trait]
@@ -61,17 +69,20 @@ impl Adapter for GeminiCli {
             Ok(NodeProgram { version, .. }) => version.clone(),
             Err(_) => None,
         };
-        let health = health(program.and_then(|_| check_login(settings)));
+        let checked = program.and_then(|_| check_login(&self.identity(settings)?, settings));
+        let health = checked.map_or_else(ToolHealth::from, |()| ToolHealth::Ready);
         ToolInfo { name: self.name(), version, health, models: Vec::new(), max_concurrent: settings.max_concurrent }
     }
 
     fn plan(&self, request: &RunRequest, settings: &ToolSettings) -> Result<Plan, RefusalReason> {
         let (prompt, system) = prompt_of(request)?;
         let program = usable_program(settings)?;
-        check_login(settings)?;
-        let home = home(request, settings);
+        let identity = self.identity(settings)?;
+        check_login(&identity, settings)?;
+        let home = home(request, settings, &identity);
         let model = request.model.as_deref().or(settings.model.as_deref()).unwrap_or(DEFAULT_MODEL).to_owned();
-        let files = if settings.uses_own_login() {
+        let pricing = Pricing::of(&identity, Some(&model), settings);
+        let files = if identity.own_login {
             Vec::new()
         } else {
             vec![(home.join(".gemini").join("settings.json"), own_settings(settings).to_string())]
@@ -82,13 +93,17 @@ impl Adapter for GeminiCli {
             patience: Patience::AGENT,
             way: Way::Process(ProcessPlan {
                 argv: arguments(&program, &model, &home, request, settings)?,
-                env: variables(&home, request, settings)?,
+                env: variables(&home, request, settings, &identity)?,
                 stdin: input(prompt, system)?,
                 needs: Needs { folders: Vec::new(), files },
-                parser: Box::new(Stream::new(home)),
+                parser: Box::new(Stream::new(home, pricing)),
             }),
             model: Some(model),
         })
+    }
+
+    fn account(&self, settings: &ToolSettings) -> Option<String> {
+        Some(self.identity(settings).ok()?.sentence())
     }
 }
 
@@ -130,13 +145,12 @@ fn input(prompt: &str, system: Option<&str>) -> Result<String, RefusalReason> {
 
 /// The settings in a home of its own.
 fn own_settings(settings: &ToolSettings) -> Value {
-    let is_vertex = !has_key(settings) && settings.env.contains_key("GOOGLE_API_KEY");
     json!({
         "general": { "maxAttempts": 2, "enableAutoUpdate": false, "enableAutoUpdateNotification": false },
         "privacy": { "usageStatisticsEnabled": false },
         "security": {
             // Without it an address of one's own is taken for a way to sign in that the tool then refuses.
-            "auth": { "selectedType": if is_vertex { "vertex-ai" } else { "gemini-api-key" } },
+            "auth": { "selectedType": if is_vertex(settings) { "vertex-ai" } else { "gemini-api-key" } },
             // Its commands are not to see the key.
             "environmentVariableRedaction": { "enabled": true },
         },
@@ -148,44 +162,47 @@ fn variables(
     home: &Path,
     request: &RunRequest,
     settings: &ToolSettings,
+    identity: &Identity,
 ) -> Result<BTreeMap<String, String>, RefusalReason> {
     let mut env = environment::scrubbed(&request.dirs);
     // One process of Node instead of two.
     env.insert("GEMINI_CLI_NO_RELAUNCH".to_owned(), "true".to_owned());
-    if !settings.uses_own_login() {
+    if !identity.own_login {
         env.insert(HOME.to_owned(), path_text(home)?);
-    } else if let Ok(folder) = std::env::var(HOME) {
-        env.insert(HOME.to_owned(), folder);
+    } else if let Some(folder) = &identity.home {
+        env.insert(HOME.to_owned(), folder.clone());
     }
-    if let Some(url) = &settings.url {
-        env.insert("GOOGLE_GEMINI_BASE_URL".to_owned(), url.clone());
+    if let Some(address) = identity.address() {
+        env.insert(GEMINI.address.to_owned(), address);
     }
-    if let Some(key) = key_in_file(settings)? {
-        env.insert(API_KEY.to_owned(), key);
+    if let Some(key) = &identity.account.key {
+        // It looks for a key of the Gemini API in one variable only, and for one of Vertex AI in the other.
+        let name = if is_vertex(settings) { "GOOGLE_API_KEY" } else { "GEMINI_API_KEY" };
+        env.insert(name.to_owned(), key.expose().to_owned());
     }
     env.extend(settings.env.clone());
     Ok(env)
+}
+
+/// Whether the owner chose Vertex AI, in the tool's own way.
+fn is_vertex(settings: &ToolSettings) -> bool {
+    settings.env.get("GOOGLE_GENAI_USE_VERTEXAI").is_some_and(|value| value == "true" || value == "1")
 }
 
 fn mode(settings: &ToolSettings) -> &str {
     settings.permission_mode.as_deref().unwrap_or(DEFAULT_MODE)
 }
 
-fn has_key(settings: &ToolSettings) -> bool {
-    settings.api_key_file.is_some() || settings.env.contains_key(API_KEY)
-}
-
 /// The folder that holds the tool's `.gemini`.
-fn home(request: &RunRequest, settings: &ToolSettings) -> PathBuf {
-    let own = || own_home(settings);
-    settings.uses_own_login().then(own).flatten().unwrap_or_else(|| request.dirs.state.join("home"))
+fn home(request: &RunRequest, settings: &ToolSettings, identity: &Identity) -> PathBuf {
+    let own = || own_home(settings, identity);
+    identity.own_login.then(own).flatten().unwrap_or_else(|| request.dirs.state.join("home"))
 }
 
 /// The same, of the person.
-fn own_home(settings: &ToolSettings) -> Option<PathBuf> {
-    let configured = settings.env.get(HOME).map(PathBuf::from);
-    let inherited = || std::env::var_os(HOME).map(PathBuf::from);
-    configured.or_else(inherited).or_else(std::env::home_dir)
+fn own_home(settings: &ToolSettings, identity: &Identity) -> Option<PathBuf> {
+    let configured = settings.env.get(HOME).or(identity.home.as_ref()).map(PathBuf::from);
+    configured.or_else(std::env::home_dir)
 }
 
 /// The program, if it can be started as the settings ask.
@@ -194,10 +211,9 @@ fn usable_program(settings: &ToolSettings) -> Result<NodeProgram, Obstacle> {
     npm_program(&PROGRAM, settings)
 }
 
-fn check_login(settings: &ToolSettings) -> Result<(), Obstacle> {
-    let has_credential =
-        settings.api_key_file.is_some() || CREDENTIALS.iter().any(|name| settings.env.contains_key(*name));
-    if has_credential || settings.uses_own_login() && own_home(settings).is_some_and(|home| is_signed_in(&home)) {
+fn check_login(identity: &Identity, settings: &ToolSettings) -> Result<(), Obstacle> {
+    let is_signed_in = || own_home(settings, identity).is_some_and(|home| is_signed_in(&home));
+    if identity.account.key.is_some() || identity.own_login && is_signed_in() {
         return Ok(());
     }
     Err(Obstacle::NeedsLogin(
@@ -214,7 +230,7 @@ fn is_signed_in(home: &Path) -> bool {
     let text = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
     // The keychain may hold what the person chose once, and only the tool may look into it.
     let chose = cfg!(any(windows, target_os = "macos")) && text("settings.json").contains("\"selectedType\"");
-    chose || CREDENTIALS.iter().any(|name| text(".env").contains(name))
+    chose || GEMINI.keys.iter().any(|(name, _)| text(".env").contains(name))
 }
 
 #[cfg(test)]

@@ -11,15 +11,18 @@ use swarm_model::Timestamp;
 
 /// What stands before a span of time.
 const BEFORE_SPAN: [&str; 6] = ["again in ", "retry after ", "reset after ", "resets in ", "reset in ", "retry in "];
-const MINUTE: Duration = Duration::from_secs(60);
-const HALF_A_DAY: Duration = Duration::from_secs(12 * 60 * 60);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const MINUTE: Duration = Duration::from_mins(1);
+const HALF_A_DAY: Duration = Duration::from_hours(12);
+/// Beyond this it is no time that anybody meant, and would park work for ever.
+const FARTHEST: Duration = Duration::from_hours(31 * 24);
+const DAY: Duration = Duration::from_hours(24);
 
 /// The time that the words name, if they name one.
 pub(super) fn time_in(words: &str, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
     let lower = words.to_lowercase();
     let span = BEFORE_SPAN.iter().find_map(|before| span_of(lower.split_once(before)?.1));
-    span.map(|span| now + span).or_else(|| clock_time(lower.split_once("again at ")?.1, now, zone))
+    let found = span.map(|span| now + span).or_else(|| clock_time(lower.split_once("again at ")?.1, now, zone));
+    found.filter(|at| at.since(now) <= FARTHEST)
 }
 
 /// The span at the beginning of a text: `1.5s`, `13h5m32s`, `4 days 20 hours 6 minutes`.
@@ -35,7 +38,7 @@ fn span_of(text: &str) -> Option<Duration> {
         let Some(unit) = seconds_in(&text[..letters]) else { return span };
         // Out of range is no time that anybody waits for.
         let more = Duration::try_from_secs_f64(count * unit).ok()?;
-        span = Some(span.unwrap_or_default() + more);
+        span = Some(span.unwrap_or_default().checked_add(more)?);
         rest = &text[letters..];
     }
 }
@@ -90,7 +93,7 @@ mod tests {
     #[test]
     fn a_time_of_day_is_the_machines() {
         check("Upgrade to Pro or try again at 1:28 PM.", Some("2026-11-21T12:29:00Z"));
-        check("try again at Mar 17th, 2030 5:46 PM.", Some("2030-03-17T16:47:00Z"));
+        check("try again at Nov 23rd, 2026 5:46 PM.", Some("2026-11-23T16:47:00Z"));
         check("try again at Dec 1st, 2026 12:05 AM or so", Some("2026-11-30T23:06:00Z"));
         // Shortly over is over, and long over is tomorrow.
         check("try again at 1:10 PM", Some("2026-11-21T12:11:00Z"));
@@ -110,7 +113,9 @@ mod tests {
     fn other_words_name_no_time() {
         check("try again later", None);
         check("try again at noon", None);
+        check("try again in 10000000000000000000s 10000000000000000000s", None);
         check("try again in less than a minute", None);
+        check("try again at Mar 17th, 2030 5:46 PM.", None);
         check("try again in 99999999999999999999999 days", None);
         check("", None);
     }

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use swarm_model::FailureClass;
-use swarm_model::task::Outcome;
+use swarm_model::task::{CostKind, Outcome};
 use swarm_model::tool::ToolHealth;
 use swarm_tools::{ToolEvent, ToolSettings};
 
 use crate::harness::{Bench, Done, eventually, n_sleeping};
-use crate::model_server::{ModelServer, Step};
+use crate::model_server::{Counted, ModelServer, Step};
 
 /// How one tool differs from the others.
 pub(crate) struct Agent {
@@ -93,7 +93,8 @@ impl Agent {
         assert_eq!((done.result().text.as_str(), done.text().as_str()), (words, words));
         let usage = &done.result().usage;
         let counted = (usage.input_tokens, usage.output_tokens, usage.cache_read_tokens);
-        assert_eq!(counted, (Some(100), Some(10), Some(20)), "{usage:?}");
+        let Counted { input, output, cache_read, .. } = server.counted();
+        assert_eq!(counted, (Some(input), Some(output), Some(cache_read)), "{usage:?}");
         let record = &done.record;
         assert!(record.session.is_some() && record.tool_version.is_some() && record.model.is_some(), "{record:?}");
         let question = &server.questions()[0];
@@ -148,6 +149,20 @@ impl Agent {
         real.server.script([Step::say("third")]);
         assert_eq!(real.bench.run().await.result().text, "third");
         assert!(real.server.questions().last().unwrap().body.to_string().contains("second"), "the tool forgot");
+    }
+
+    /// Its cost is what the owner of the machine says that the model costs, also of a session that went on.
+    pub(crate) async fn is_priced(&self) {
+        let Some(mut real) = self.real("One", [Step::say("first")]).await else { return };
+        let price = json!({ "input": 1.0, "output": 10.0, "cache_read": 0.1 });
+        real.bench.settings.prices = serde_json::from_value(json!({ "gpt-": price, "gemini-": price })).unwrap();
+        let first = real.bench.run().await;
+        real.bench.request.session = first.record.session.clone();
+        real.bench.request.attempt = 2;
+        for done in [&first, &real.bench.run().await] {
+            let usage = &done.result().usage;
+            assert_eq!((usage.cost_kind, usage.cost_microusd), (CostKind::Priced, Some(202)), "{usage:?}");
+        }
     }
 
     pub(crate) async fn knows_no_such_model(&self) {
@@ -269,7 +284,8 @@ impl Agent {
         let started = Instant::now();
         assert_eq!(adapter.detect(&real.bench.settings).await.version, info.version);
         assert!(started.elapsed() < Duration::from_millis(100), "it was started again");
-        let without_key = ToolSettings { api_key_file: None, ..real.bench.settings.clone() };
+        let settings = real.bench.settings.clone();
+        let without_key = ToolSettings { api_key_file: None, url: None, own_login: Some(false), ..settings };
         assert!(matches!(adapter.detect(&without_key).await.health, ToolHealth::NeedsLogin { .. }));
     }
 }

@@ -1,10 +1,12 @@
 //! The real Codex against a scripted model. Its path stands in `GARAGESWARM_TEST_CODEX`.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use swarm_model::FailureClass;
-use swarm_model::task::{CostKind, Outcome};
+use swarm_model::task::Outcome;
+use swarm_model::time::{Clock, SystemClock};
 use swarm_tools::{ToolEvent, ToolSettings};
 
 use crate::agents::{Agent, agent_tests};
@@ -30,19 +32,29 @@ const CODEX: Agent = Agent {
 agent_tests! { CODEX, version "0." }
 
 #[tokio::test]
-async fn its_cost_is_unknown_and_its_model_the_one_that_was_asked() {
-    let Some((_, done)) = CODEX.run("Say hello", [Step::say("Hello.")]).await else { return };
-    assert_eq!(done.result().usage.cost_kind, CostKind::Unknown);
+async fn its_cost_is_counted_from_its_tokens() {
+    CODEX.is_priced().await;
+}
+
+#[tokio::test]
+async fn a_server_of_ones_own_is_asked_without_a_key() {
+    let Some(mut real) = CODEX.real("Say hello", [Step::say("Hello.")]).await else { return };
+    real.bench.settings.api_key_file = None;
+    let done = real.bench.run().await;
+    assert_eq!(done.result().text, "Hello.");
     assert_eq!(done.record.model.as_deref(), Some("gpt-5.5"));
+    assert!(!real.server.questions()[0].headers.contains_key("authorization"));
 }
 
 #[tokio::test]
 async fn a_spent_quota_says_when_it_starts_anew() {
-    let Some((_, done)) = CODEX.run("Say hello", [Step::quota_spent(1_900_000_000)]).await else { return };
+    let resets_at = SystemClock.now() + Duration::from_secs(2 * 60 * 60);
+    let step = Step::quota_spent(resets_at.as_micros() / 1_000_000);
+    let Some((_, done)) = CODEX.run("Say hello", [step]).await else { return };
     assert_eq!(done.failure().0, FailureClass::Quota, "{:?}", done.outcome);
-    let Outcome::Failed { resets_at, .. } = done.outcome else { unreachable!() };
+    let Outcome::Failed { resets_at: Some(told), .. } = done.outcome else { panic!("no time: {:?}", done.outcome) };
     // Its words leave out the seconds: the next minute is the first that is safe.
-    assert_eq!(resets_at.unwrap().as_micros(), 1_900_000_020_000_000);
+    assert!(told.since(resets_at) <= Duration::from_secs(60) && told + Duration::from_secs(1) > resets_at, "{told}");
 }
 
 #[tokio::test]

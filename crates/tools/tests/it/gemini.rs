@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use swarm_model::FailureClass;
-use swarm_model::task::{CostKind, Outcome};
+use swarm_model::task::Outcome;
 use swarm_tools::{ToolEvent, ToolSettings};
 
 use crate::agents::{Agent, Real, agent_tests};
@@ -36,9 +36,13 @@ async fn its_answer_streams_while_it_is_made() {
     server.release();
     let done = going.finish().await;
     assert_eq!(done.result().text, "Hello from the script.");
-    assert_eq!(done.result().usage.cost_kind, CostKind::Unknown);
     // The tool is asked for "flash" and tells which model that is.
     assert!(done.record.model.as_ref().is_some_and(|model| model.starts_with("gemini-")), "{:?}", done.record.model);
+}
+
+#[tokio::test]
+async fn its_cost_is_counted_from_its_tokens() {
+    GEMINI.is_priced().await;
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
 //! One run with folders of its own, and the ways to look at what it did.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use swarm_model::task::{Limits, Outcome, RunRecord, TaskInput, TaskResult};
 use swarm_model::time::SystemClock;
 use swarm_model::{FailureClass, TaskId, ToolName, UserId};
-use swarm_tools::{Adapter, GuardBinary, Registry, RunDirs, RunRequest, ToolEvent, ToolSettings, supervise};
+use swarm_tools::{Adapter, GuardBinary, Registry, RunDirs, RunRequest, ToolEvent, ToolSettings, Variables, supervise};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +23,9 @@ pub(crate) struct Bench {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) request: RunRequest,
     pub(crate) settings: ToolSettings,
-    pub(crate) registry: Registry,
+    /// What the worker was started with: nothing of whoever runs the tests.
+    pub(crate) variables: Variables,
+    registry: OnceLock<Registry>,
 }
 
 /// A run that is going on.
@@ -57,7 +60,8 @@ impl Bench {
             session: None,
             dirs: RunDirs { work: dir("work"), tmp: dir("tmp"), state: dir("state"), control: dir("control") },
         };
-        Self { folder, request, settings: ToolSettings::default(), registry: Registry::standard() }
+        let (settings, variables, registry) = (ToolSettings::default(), Variables::default(), OnceLock::new());
+        Self { folder, request, settings, variables, registry }
     }
 
     pub(crate) fn command(argv: &[&str]) -> Self {
@@ -77,12 +81,14 @@ impl Bench {
     pub(crate) fn beside(&self) -> Self {
         let mut other = Self::new(self.request.tool.as_str(), self.request.input.clone(), &self.request.description);
         other.request.dirs.state.clone_from(&self.request.dirs.state);
-        other.settings = self.settings.clone();
+        (other.settings, other.variables) = (self.settings.clone(), self.variables.clone());
         other
     }
 
+    /// The tool's adapter, the same one for every run of this bench.
     pub(crate) fn adapter(&self) -> &dyn Adapter {
-        self.registry.get(&self.request.tool).unwrap().as_ref()
+        let registry = self.registry.get_or_init(|| Registry::standard(&self.variables));
+        registry.get(&self.request.tool).unwrap().as_ref()
     }
 
     pub(crate) fn work(&self) -> PathBuf {

@@ -10,6 +10,7 @@
 
 #[cfg(target_os = "linux")]
 mod agents;
+mod api;
 #[cfg(target_os = "linux")]
 mod claude;
 #[cfg(target_os = "linux")]

@@ -15,6 +15,7 @@ use super::failure;
 use crate::adapter::OutputParser;
 use crate::adapter::ledger::{Ledger, Totals};
 use crate::adapter::output::{Line, Output};
+use crate::adapter::program::Pricing;
 use crate::event::{Failure, Final, ToolEvent};
 use crate::guard::Ended;
 
@@ -23,6 +24,7 @@ use crate::guard::Ended;
 pub(super) struct Stream {
     output: Output,
     ledger: Ledger,
+    pricing: Pricing,
     clock: Box<dyn Clock>,
     zone: TimeZone,
     thread: String,
@@ -36,14 +38,15 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(ledger: Ledger) -> Self {
-        Self::at(ledger, Box::new(SystemClock), TimeZone::system())
+    pub(super) fn new(ledger: Ledger, pricing: Pricing) -> Self {
+        Self::at(ledger, pricing, Box::new(SystemClock), TimeZone::system())
     }
 
-    fn at(ledger: Ledger, clock: Box<dyn Clock>, zone: TimeZone) -> Self {
+    fn at(ledger: Ledger, pricing: Pricing, clock: Box<dyn Clock>, zone: TimeZone) -> Self {
         Self {
             output: Output::new(),
             ledger,
+            pricing,
             clock,
             zone,
             thread: String::new(),
@@ -124,7 +127,7 @@ impl Stream {
 
     fn completed(&mut self, usage: &Value, events: &mut Vec<ToolEvent>) {
         if let Some(used) = self.ledger.settle(&self.thread, totals(usage), Totals::default()) {
-            events.push(ToolEvent::Usage(used.unpriced()));
+            events.push(ToolEvent::Usage(self.pricing.usage(used)));
         }
         let is_empty = self.answer.trim().is_empty() && self.n_calls == 0;
         let failure =

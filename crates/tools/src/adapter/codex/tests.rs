@@ -28,6 +28,19 @@ fn request(session: Option<&str>) -> RunRequest {
     }
 }
 
+/// In a worker that was started with nothing.
+fn codex() -> Codex {
+    Codex::new(Variables::default())
+}
+
+fn lines(settings: &ToolSettings) -> Vec<String> {
+    configuration(None, settings, &codex().identity(settings).unwrap())
+}
+
+fn login(settings: &ToolSettings) -> Result<(), Obstacle> {
+    check_login(&codex().identity(settings).unwrap(), settings)
+}
+
 /// A program that is there on every machine that runs this test.
 fn with_key() -> ToolSettings {
     let program = std::env::current_exe().unwrap();
@@ -36,7 +49,7 @@ fn with_key() -> ToolSettings {
 }
 
 fn process(request: &RunRequest, settings: &ToolSettings) -> ProcessPlan {
-    match Codex::default().plan(request, settings).unwrap().way {
+    match codex().plan(request, settings).unwrap().way {
         Way::Process(process) => process,
         Way::Talk(_) => panic!("not a program"),
     }
@@ -78,26 +91,38 @@ fn the_persons_own_login_keeps_its_home_model_and_provider() {
 }
 
 #[test]
-fn an_address_without_a_key_takes_the_persons_login_along() {
-    let settings = ToolSettings { url: Some("http://h/v1".to_owned()), ..ToolSettings::default() };
-    let lines = configuration(None, &settings);
-    assert!(
-        lines.iter().any(|line| line.contains("base_url=\"http://h/v1\"") && line.contains("requires_openai_auth"))
+fn an_address_without_a_key_gets_the_persons_login_only_if_that_is_wanted() {
+    let at = |url: &str, own_login| ToolSettings { url: Some(url.to_owned()), own_login, ..ToolSettings::default() };
+    let provider = |settings: &ToolSettings| lines(settings).into_iter().find(|line| line.contains("base_url"));
+    let own_server = provider(&at("http://127.0.0.1:1/v1/", None)).unwrap();
+    assert!(own_server.contains("base_url=\"http://127.0.0.1:1/v1\"") && !own_server.contains("auth"), "{own_server}");
+    assert!(provider(&at("http://127.0.0.1:1/v1", Some(true))).unwrap().contains("requires_openai_auth"));
+    assert_eq!(provider(&ToolSettings::default()), None);
+}
+
+#[test]
+fn a_key_in_the_environment_of_the_worker_is_taken_unless_the_login_is_wanted() {
+    let started_with: Variables = [("OPENAI_API_KEY", "sk-1")].into_iter().collect();
+    let codex = Codex::new(started_with);
+    assert_eq!(
+        codex.account(&ToolSettings::default()).unwrap(),
+        "key: OPENAI_API_KEY in the environment; address: https://api.openai.com/v1 (the provider's own)"
     );
-    assert!(!configuration(None, &ToolSettings::default()).iter().any(|line| line.contains("model_provider")));
+    let wanted = ToolSettings { own_login: Some(true), ..ToolSettings::default() };
+    assert_eq!(codex.account(&wanted).as_deref(), Some("your own login"));
 }
 
 #[test]
 fn a_session_to_go_on_with_is_an_id() {
     let id = "01900000-0000-7000-8000-000000000001";
     assert_eq!(process(&request(Some(id)), &with_key()).argv[1..4], ["exec", "resume", id]);
-    let refused = Codex::default().plan(&request(Some("--last")), &with_key()).unwrap_err();
+    let refused = codex().plan(&request(Some("--last")), &with_key()).unwrap_err();
     assert_eq!(refused.as_str(), "invalid_input");
 }
 
 #[test]
 fn what_is_missing_is_refused_with_a_way_to_mend_it() {
-    let plan = |settings: &ToolSettings| Codex::default().plan(&request(None), settings).unwrap_err();
+    let plan = |settings: &ToolSettings| codex().plan(&request(None), settings).unwrap_err();
     let absent = ToolSettings { path: Some("/no/such/codex".into()), ..with_key() };
     assert_eq!(plan(&absent).as_str(), "tool_missing");
     let odd = ToolSettings { permission_mode: Some("yolo".to_owned()), ..with_key() };
@@ -112,17 +137,16 @@ fn a_login_is_a_file_or_what_only_the_tool_knows() {
     let env = [(HOME.to_owned(), home.path().to_str().unwrap().to_owned())].into();
     let settings = ToolSettings { env, ..ToolSettings::default() };
     let keep = |name: &str, text: &str| std::fs::write(home.path().join(name), text).unwrap();
-    assert!(check_login(&settings).is_err());
+    assert!(login(&settings).is_err());
     keep("config.toml", "model = \"x\"\n");
-    assert!(check_login(&settings).is_err());
+    assert!(login(&settings).is_err());
     keep("config.toml", "model = \"x\"\nmodel_provider = \"local\"\n");
-    assert!(check_login(&settings).is_ok());
+    assert!(login(&settings).is_ok());
     keep("config.toml", "");
     keep("auth.json", "{}");
-    assert!(check_login(&settings).is_ok());
-    // A key and an address of the owner's are not the person's login.
-    let elsewhere = ToolSettings { url: Some("http://h".to_owned()), ..settings };
-    assert!(check_login(&elsewhere).is_err());
+    assert!(login(&settings).is_ok());
+    // A home of its own has no login, whatever the person has.
+    assert!(login(&ToolSettings { own_login: Some(false), ..settings }).is_err());
 }
 
 #[test]

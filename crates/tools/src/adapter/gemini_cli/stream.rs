@@ -15,6 +15,7 @@ use super::{failure, session};
 use crate::adapter::OutputParser;
 use crate::adapter::ledger::Totals;
 use crate::adapter::output::{Line, Output};
+use crate::adapter::program::Pricing;
 use crate::event::{Failure, Final, ToolEvent};
 use crate::guard::Ended;
 use crate::run::{Tail, with_error_lines};
@@ -28,6 +29,7 @@ const NOISE: [&str; 4] =
 pub(super) struct Stream {
     output: Output,
     home: PathBuf,
+    pricing: Pricing,
     clock: Box<dyn Clock>,
     session: Option<Uuid>,
     /// What was said since the last call: the answer, unless it began anew.
@@ -47,14 +49,15 @@ enum End {
 }
 
 impl Stream {
-    pub(super) fn new(home: PathBuf) -> Self {
-        Self::at(home, Box::new(SystemClock))
+    pub(super) fn new(home: PathBuf, pricing: Pricing) -> Self {
+        Self::at(home, pricing, Box::new(SystemClock))
     }
 
-    fn at(home: PathBuf, clock: Box<dyn Clock>) -> Self {
+    fn at(home: PathBuf, pricing: Pricing, clock: Box<dyn Clock>) -> Self {
         Self {
             output: Output::new(),
             home,
+            pricing,
             clock,
             session: None,
             answer: Tail::default(),
@@ -124,10 +127,13 @@ impl Stream {
     }
 
     fn result(&mut self, result: &Value, events: &mut Vec<ToolEvent>) {
-        let used = totals(&result["stats"]);
+        let stats = &result["stats"];
+        let used = totals(stats);
         if used != Totals::default() {
-            // A cost belongs here, model by model, once there is a table of prices.
-            events.push(ToolEvent::Usage(used.unpriced()));
+            let models = stats["models"].as_object().into_iter().flatten();
+            let models = models.map(|(name, stats)| (name.as_str(), totals(stats)));
+            let models = models.filter(|(_, used)| *used != Totals::default());
+            events.push(ToolEvent::Usage(self.pricing.usage_of(used, models)));
         }
         let end = if result["status"] == "success" {
             self.end = End::Success;
@@ -159,9 +165,7 @@ impl Stream {
         if meant.is_empty() || !streamed.ends_with(meant) {
             return;
         }
-        if last.model.is_some() {
-            events.push(ToolEvent::Session { id: id.to_string(), model: last.model, version: None });
-        }
+        events.extend(last.model.map(ToolEvent::Model));
         if meant.len() < streamed.len() {
             events.push(ToolEvent::Notice("the answer began anew on the way; the result holds it once".to_owned()));
             events.push(ToolEvent::Final(Final { text: meant.to_owned(), ..Final::default() }));

@@ -26,16 +26,25 @@ fn request(session: Option<&str>) -> RunRequest {
     }
 }
 
+/// In a worker that was started with nothing.
+fn gemini() -> GeminiCli {
+    GeminiCli::new(Variables::default())
+}
+
+fn login(settings: &ToolSettings) -> Result<(), Obstacle> {
+    check_login(&gemini().identity(settings).unwrap(), settings)
+}
+
 /// A program that is there on every machine that runs this test.
 fn with_key() -> ToolSettings {
     let program = std::env::current_exe().unwrap();
-    let env = [(API_KEY.to_owned(), "t".to_owned())].into();
+    let env = [("GEMINI_API_KEY".to_owned(), "t".to_owned())].into();
     let allowed_tools = vec!["run_shell_command(git)".to_owned(), "web_fetch".to_owned()];
     ToolSettings { path: Some(program), own_login: Some(false), env, allowed_tools, ..ToolSettings::default() }
 }
 
 fn process(request: &RunRequest, settings: &ToolSettings) -> ProcessPlan {
-    match GeminiCli::default().plan(request, settings).unwrap().way {
+    match gemini().plan(request, settings).unwrap().way {
         Way::Process(process) => process,
         Way::Talk(_) => panic!("not a program"),
     }
@@ -70,18 +79,24 @@ fn its_home_and_settings_are_its_own_unless_the_login_is_the_persons() {
 }
 
 #[test]
-fn a_key_of_vertex_ai_is_one() {
-    let env = [("GOOGLE_API_KEY".to_owned(), "t".to_owned())].into();
-    let settings = ToolSettings { env, ..with_key() };
-    assert_eq!(own_settings(&settings)["security"]["auth"]["selectedType"], "vertex-ai");
-    assert!(check_login(&settings).is_ok());
+fn a_key_goes_where_the_tool_looks_for_it() {
+    let env = |also: Option<&str>| {
+        let vertex = also.map(|name| (name.to_owned(), "true".to_owned()));
+        [("GOOGLE_API_KEY".to_owned(), "t".to_owned())].into_iter().chain(vertex).collect()
+    };
+    let plain = ToolSettings { env: env(None), ..with_key() };
+    assert_eq!(process(&request(None), &plain).env["GEMINI_API_KEY"], "t");
+    assert_eq!(own_settings(&plain)["security"]["auth"]["selectedType"], "gemini-api-key");
+    let vertex = ToolSettings { env: env(Some("GOOGLE_GENAI_USE_VERTEXAI")), ..with_key() };
+    assert!(!process(&request(None), &vertex).env.contains_key("GEMINI_API_KEY"));
+    assert_eq!(own_settings(&vertex)["security"]["auth"]["selectedType"], "vertex-ai");
 }
 
 #[test]
 fn a_session_to_go_on_with_is_an_id_and_handed_over_as_a_file() {
     let id = "01900000-0000-7000-8000-000000000001";
     assert!(process(&request(Some(id)), &with_key()).argv.contains(&format!("--resume={id}")));
-    let refused = GeminiCli::default().plan(&request(Some("latest")), &with_key()).unwrap_err();
+    let refused = gemini().plan(&request(Some("latest")), &with_key()).unwrap_err();
     assert_eq!(refused.as_str(), "invalid_input");
     let state = tempfile::tempdir().unwrap();
     let mut kept = request(Some(id));
@@ -101,7 +116,7 @@ fn what_it_would_cut_silently_is_refused() {
 
 #[test]
 fn what_is_missing_is_refused_with_a_way_to_mend_it() {
-    let plan = |settings: &ToolSettings| GeminiCli::default().plan(&request(None), settings).unwrap_err();
+    let plan = |settings: &ToolSettings| gemini().plan(&request(None), settings).unwrap_err();
     let absent = ToolSettings { path: Some("/no/such/gemini".into()), ..with_key() };
     assert_eq!(plan(&absent).as_str(), "tool_missing");
     let odd = ToolSettings { permission_mode: Some("acceptEdits".to_owned()), ..with_key() };
@@ -115,16 +130,16 @@ fn a_login_is_a_file_or_a_key_beside_it() {
     let home = tempfile::tempdir().unwrap();
     let env = [(HOME.to_owned(), home.path().to_str().unwrap().to_owned())].into();
     let settings = ToolSettings { env, ..ToolSettings::default() };
-    assert!(check_login(&settings).is_err());
+    assert!(login(&settings).is_err());
     let folder = home.path().join(".gemini");
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join(".env"), "GEMINI_API_KEY=x\n").unwrap();
-    assert!(check_login(&settings).is_ok());
+    assert!(login(&settings).is_ok());
     std::fs::remove_file(folder.join(".env")).unwrap();
     std::fs::write(folder.join("oauth_creds.json"), "{}").unwrap();
-    assert!(check_login(&settings).is_ok());
-    let elsewhere = ToolSettings { url: Some("http://h".to_owned()), ..settings };
-    assert!(check_login(&elsewhere).is_err());
+    assert!(login(&settings).is_ok());
+    // A home of its own has no login, whatever the person has.
+    assert!(login(&ToolSettings { own_login: Some(false), ..settings }).is_err());
 }
 
 #[test]

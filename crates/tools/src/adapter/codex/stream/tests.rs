@@ -16,7 +16,7 @@ impl Clock for Fixed {
 }
 
 fn events_of(ledger: Ledger, recorded: &[u8], chunk: usize) -> Vec<ToolEvent> {
-    let mut stream = Stream::at(ledger, Box::new(Fixed), TimeZone::UTC);
+    let mut stream = Stream::at(ledger, Pricing::unknown(), Box::new(Fixed), TimeZone::UTC);
     let mut events = Vec::new();
     for chunk in recorded.chunks(chunk) {
         stream.stdout(chunk, &mut events);

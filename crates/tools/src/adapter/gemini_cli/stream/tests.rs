@@ -21,7 +21,7 @@ fn ended(code: i32) -> Ended {
 }
 
 fn events_at(home: PathBuf, recorded: &[u8], code: i32, chunk: usize) -> Vec<ToolEvent> {
-    let mut stream = Stream::at(home, Box::new(Fixed));
+    let mut stream = Stream::at(home, Pricing::unknown(), Box::new(Fixed));
     let mut events = Vec::new();
     for chunk in recorded.chunks(chunk) {
         stream.stdout(chunk, &mut events);
@@ -87,9 +87,7 @@ fn the_session_tells_the_answer_that_began_anew() {
         })
         .collect();
     assert_eq!(ends, [("half an whole", true), ("whole", true)]);
-    assert!(
-        events.iter().any(|event| matches!(event, ToolEvent::Session { model: Some(model), .. } if model == "m-1"))
-    );
+    assert!(events.iter().any(|event| matches!(event, ToolEvent::Model(model) if model == "m-1")));
 }
 
 #[test]
