@@ -41,7 +41,7 @@ enum Source {
     Recorded(&'static str),
 }
 
-const PROGRAMS: [Program; 7] = [
+const PROGRAMS: [Program; 9] = [
     Program {
         name: "Python 3",
         variable: "GARAGESWARM_TEST_PYTHON",
@@ -77,6 +77,18 @@ const PROGRAMS: [Program; 7] = [
         variable: "GARAGESWARM_TEST_CLAUDE",
         found: |cache| npm::CLAUDE.found(cache).or_else(|| on_path("claude")),
         source: Source::Npm(npm::CLAUDE),
+    },
+    Program {
+        name: "Codex",
+        variable: "GARAGESWARM_TEST_CODEX",
+        found: |cache| npm::CODEX.found(cache).or_else(|| on_path("codex")),
+        source: Source::Npm(npm::CODEX),
+    },
+    Program {
+        name: "Gemini CLI",
+        variable: "GARAGESWARM_TEST_GEMINI",
+        found: |cache| npm::GEMINI.found(cache).or_else(|| on_path("gemini")),
+        source: Source::Npm(npm::GEMINI),
     },
     Program {
         name: "Ollama",

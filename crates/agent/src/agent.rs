@@ -56,7 +56,7 @@ impl Agent {
 
     /// Reads the data folder, and ends what an earlier process left running.
     pub async fn prepare(config: AgentConfig, host: Arc<dyn Host>) -> Result<Self, AgentError> {
-        let registry = Registry::standard();
+        let registry = Registry::standard(&config.variables);
         let found = {
             let (config, host, registry) = (config.clone(), Arc::clone(&host), registry.clone());
             tokio::task::spawn_blocking(move || Found::look(&config, host.data_dir(), &registry))

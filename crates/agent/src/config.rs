@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use swarm_client::{Address, Fingerprint};
 use swarm_model::ToolName;
+use swarm_tools::Variables;
 
 use crate::settings::Settings;
 
@@ -29,6 +30,9 @@ pub struct AgentConfig {
     pub allow_tools: Vec<ToolName>,
     /// How long runs may go on once the agent was told to stop; then they end and go back to their queue.
     pub drain: Duration,
+    /// The environment in which tools find keys and addresses that the settings do not name; none by default. A
+    /// program that acts for the person who started it gives its own.
+    pub variables: Variables,
 }
 
 /// A worker key. Shows no secret.

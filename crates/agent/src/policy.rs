@@ -131,7 +131,10 @@ fn is_used_up(grant: &Grant, used: Used) -> bool {
 
 /// Whether a tool can run programs on the machine. Everything that is not known to only talk can.
 pub fn runs_programs(tool: &ToolName) -> bool {
-    !matches!(tool.as_str(), ToolName::OLLAMA | ToolName::DEMO | "anthropic-api" | "openai-api" | "gemini-api")
+    !matches!(
+        tool.as_str(),
+        ToolName::OLLAMA | ToolName::DEMO | ToolName::ANTHROPIC_API | ToolName::OPENAI_API | ToolName::GEMINI_API
+    )
 }
 
 #[cfg(test)]

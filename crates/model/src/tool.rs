@@ -21,6 +21,16 @@ impl ToolName {
     pub const COMMAND: &'static str = "command";
     /// Claude Code, Anthropic's command-line agent.
     pub const CLAUDE_CODE: &'static str = "claude-code";
+    /// Codex, OpenAI's command-line agent.
+    pub const CODEX: &'static str = "codex";
+    /// Gemini CLI, Google's command-line agent.
+    pub const GEMINI_CLI: &'static str = "gemini-cli";
+    /// The Anthropic API over HTTP.
+    pub const ANTHROPIC_API: &'static str = "anthropic-api";
+    /// The OpenAI API over HTTP, or whatever speaks it.
+    pub const OPENAI_API: &'static str = "openai-api";
+    /// The Gemini API over HTTP.
+    pub const GEMINI_API: &'static str = "gemini-api";
     /// An Ollama server over HTTP.
     pub const OLLAMA: &'static str = "ollama";
     /// The scripted model that needs no key; a demonstration.
@@ -29,11 +39,11 @@ impl ToolName {
     /// Which tool does a prompt that names none, best first. `command` takes no prompts.
     pub const PROMPT_PREFERENCE: [&'static str; 8] = [
         Self::CLAUDE_CODE,
-        "codex",
-        "gemini-cli",
-        "anthropic-api",
-        "openai-api",
-        "gemini-api",
+        Self::CODEX,
+        Self::GEMINI_CLI,
+        Self::ANTHROPIC_API,
+        Self::OPENAI_API,
+        Self::GEMINI_API,
         Self::OLLAMA,
         Self::DEMO,
     ];

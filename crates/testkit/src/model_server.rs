@@ -1,4 +1,5 @@
-//! A scripted model on loopback: the Anthropic Messages API and the Ollama API, as far as tools use them.
+//! A scripted model on loopback: the Anthropic Messages API, OpenAI's chat completions and responses, the Gemini API and the
+//! Ollama API, as far as tools use them.
 //!
 //! Each request for an answer takes the next step of the script; the last step stays. Nothing sleeps: a held
 //! answer goes on when the test releases it, and whoever waits for something waits on a state. Every request
@@ -7,8 +8,14 @@
 // Paths, because the tests of `swarm-tools` include this file without the rest of the testkit.
 #[path = "model_server/anthropic.rs"]
 mod anthropic;
+#[path = "model_server/chat.rs"]
+mod chat;
+#[path = "model_server/gemini.rs"]
+mod gemini;
 #[path = "model_server/ollama.rs"]
 mod ollama;
+#[path = "model_server/responses.rs"]
+mod responses;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
@@ -32,6 +39,13 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 pub enum Step {
     /// Streams these pieces.
     Say(Vec<String>),
+    /// Streams its reasoning, then an answer.
+    Think {
+        /// The reasoning.
+        thinking: Vec<String>,
+        /// The answer.
+        then: Vec<String>,
+    },
     /// Calls a tool of the client.
     Call {
         /// The tool's name.
@@ -66,12 +80,45 @@ pub enum Step {
         /// What comes later.
         after: Vec<String>,
     },
+    /// Sends these very bytes.
+    Raw {
+        /// The status.
+        status: u16,
+        /// The headers.
+        headers: Vec<(String, String)>,
+        /// The body.
+        body: String,
+    },
+}
+
+/// Tokens, as the server counts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counted {
+    /// Read, without those from or for a cache.
+    pub input: u64,
+    /// Written.
+    pub output: u64,
+    /// Read from a cache.
+    pub cache_read: u64,
+    /// Written to a cache.
+    pub cache_write: u64,
 }
 
 impl Step {
     /// Streams a text word by word.
     pub fn say(text: &str) -> Self {
         Self::Say(words(text))
+    }
+
+    /// Streams a reasoning and an answer, word by word.
+    pub fn think(thinking: &str, then: &str) -> Self {
+        Self::Think { thinking: words(thinking), then: words(then) }
+    }
+
+    /// Sends a body under status 200.
+    pub fn raw(content_type: &str, body: &str) -> Self {
+        let headers = vec![("content-type".to_owned(), content_type.to_owned())];
+        Self::Raw { status: 200, headers, body: body.to_owned() }
     }
 
     /// Calls a tool.
@@ -108,6 +155,12 @@ impl Step {
     /// Refuses the credential.
     pub fn unauthorized() -> Self {
         Self::refuse(401, "authentication_error", "invalid x-api-key")
+    }
+
+    /// Knows no such model.
+    pub fn unknown_model() -> Self {
+        let message = "models/none is not found for API version v1: it does not exist or you do not have access to it";
+        Self::refuse(404, "not_found_error", message)
     }
 
     /// Answers with a fault of its own.
@@ -152,6 +205,7 @@ pub struct ModelServer {
 struct Shared {
     script: Mutex<VecDeque<Step>>,
     recorded: Mutex<Vec<Recorded>>,
+    counted: Mutex<Counted>,
     releases: Semaphore,
     /// Answers that wait for a release now.
     n_held: watch::Sender<usize>,
@@ -167,6 +221,7 @@ impl ModelServer {
         let shared = Arc::new(Shared {
             script: Mutex::new(script.into_iter().collect()),
             recorded: Mutex::default(),
+            counted: Mutex::default(),
             releases: Semaphore::new(0),
             n_held: watch::Sender::new(0),
             stop: stop.clone(),
@@ -183,7 +238,8 @@ impl ModelServer {
         Ok(Self { address, shared, _stop: stop.drop_guard() })
     }
 
-    /// The base address: for `ANTHROPIC_BASE_URL` and for Ollama alike.
+    /// The base address: for `ANTHROPIC_BASE_URL`, `GOOGLE_GEMINI_BASE_URL` and Ollama alike. Those of OpenAI's kind
+    /// want `/v1` behind it.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -201,6 +257,11 @@ impl ModelServer {
     /// The requests for an answer that came so far.
     pub fn questions(&self) -> Vec<Recorded> {
         self.requests().into_iter().filter(|request| is_question(&request.line)).collect()
+    }
+
+    /// The tokens of all answers that it began and means to end.
+    pub fn counted(&self) -> Counted {
+        *lock(&self.shared.counted)
     }
 
     /// Lets one held answer go on, now or when it comes.
@@ -222,7 +283,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn is_question(line: &str) -> bool {
-    line.starts_with("POST /v1/messages") && !line.contains("count_tokens") || line.starts_with("POST /api/chat")
+    let path = line.strip_prefix("POST ").map(|target| target.split('?').next().unwrap_or(target));
+    let known = ["/v1/messages", "/v1/chat/completions", "/v1/responses", "/api/chat"];
+    path.is_some_and(|path| known.contains(&path) || gemini::is_question(path))
 }
 
 impl Shared {
@@ -232,21 +295,51 @@ impl Shared {
         let step = if last { script.front().cloned() } else { script.pop_front() };
         step.unwrap_or_else(|| Step::say("The script is empty."))
     }
+
+    /// The same, counted if the answer is to be whole.
+    fn take_step(&self, count: Counted) -> Step {
+        let step = self.next_step();
+        if matches!(step, Step::Say(_) | Step::Think { .. } | Step::Call { .. } | Step::Held { .. }) {
+            let mut counted = lock(&self.counted);
+            *counted = Counted {
+                input: counted.input + count.input,
+                output: counted.output + count.output,
+                cache_read: counted.cache_read + count.cache_read,
+                cache_write: counted.cache_write + count.cache_write,
+            };
+        }
+        step
+    }
 }
+
+/// A key that the server gives no list of models to.
+pub const WRONG_KEY: &str = "sk-wrong";
 
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let line = format!("{} {}", head.method, head.uri);
-    let headers = head.headers.iter().map(|(name, value)| (name.to_string(), lossy(value))).collect();
+    let headers: BTreeMap<String, String> =
+        head.headers.iter().map(|(name, value)| (name.to_string(), lossy(value))).collect();
+    let is_wrong = headers.values().any(|value| value.ends_with(WRONG_KEY));
     let body = axum::body::to_bytes(body, 64 * 1024 * 1024).await.unwrap_or_default();
     let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
     lock(&shared.recorded).push(Recorded { line: line.clone(), headers, body: body.clone() });
     match head.uri.path() {
+        "/v1/models" | "/v1beta/models" if is_wrong => {
+            refusal(401, &[], json!({ "error": { "message": "no such key", "type": "authentication_error" } }))
+        }
+        "/v1/models" if head.headers.contains_key("anthropic-version") => Json(anthropic::models()).into_response(),
+        "/v1/models" => Json(chat::models()).into_response(),
+        "/v1/chat/completions" => chat::answer(&shared, &body),
         "/v1/messages" => anthropic::answer(&shared, &body),
+        "/v1/responses" => responses::answer(&shared, &body),
         "/v1/messages/count_tokens" => Json(json!({ "input_tokens": 10 })).into_response(),
         "/api/chat" => ollama::answer(&shared, &body),
         "/api/tags" => Json(ollama::tags()).into_response(),
         "/api/version" => Json(json!({ "version": ollama::VERSION })).into_response(),
+        "/v1beta/models" => Json(gemini::models()).into_response(),
+        path if gemini::is_question(path) => gemini::answer(&shared, &head.uri),
+        path if path.ends_with(":countTokens") => Json(json!({ "totalTokens": 10 })).into_response(),
         "/" => StatusCode::OK.into_response(),
         _ => (StatusCode::NOT_FOUND, Json(json!({ "error": "404 page not found" }))).into_response(),
     }
@@ -265,6 +358,14 @@ fn refusal(status: u16, headers: &[(String, String)], body: Value) -> Response {
             response.headers_mut().insert(name, value);
         }
     }
+    response
+}
+
+/// An answer as the test wrote it.
+fn raw(status: u16, headers: &[(String, String)], body: String) -> Response {
+    let mut response = refusal(status, headers, Value::Null);
+    *response.body_mut() = Body::from(body);
+    response.headers_mut().remove(header::CONTENT_LENGTH);
     response
 }
 

@@ -3,10 +3,21 @@
 //! A new tool is one file below this module and one line in `registry.rs`. An adapter plans; it never runs,
 //! kills or times anything: that is `run.rs` for all of them.
 
+pub(crate) mod anthropic_api;
+pub(crate) mod api;
 pub(crate) mod claude_code;
+pub(crate) mod codex;
 pub(crate) mod command;
 pub(crate) mod demo;
+mod failure;
+pub(crate) mod gemini_api;
+pub(crate) mod gemini_cli;
+mod ledger;
 pub(crate) mod ollama;
+pub(crate) mod openai_api;
+mod output;
+mod program;
+mod reset;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -36,6 +47,12 @@ pub trait Adapter: Send + Sync + fmt::Debug {
 
     /// How the run is carried out, or why this machine must decline it.
     fn plan(&self, request: &RunRequest, settings: &ToolSettings) -> Result<Plan, RefusalReason>;
+
+    /// Which address it asks and with which key, and where both were found: a sentence for the machine's owner, which
+    /// holds no key. None for a tool that asks nobody.
+    fn account(&self, _settings: &ToolSettings) -> Option<String> {
+        None
+    }
 }
 
 /// One run, as a lease asks for it.
@@ -152,6 +169,8 @@ pub(crate) struct ProcessPlan {
     pub(crate) env: BTreeMap<String, String>,
     /// Its standard input, which then ends.
     pub(crate) stdin: String,
+    /// What must be on the disk before it starts.
+    pub(crate) needs: Needs,
     /// Understands its output.
     pub(crate) parser: Box<dyn OutputParser>,
 }
@@ -164,6 +183,15 @@ impl fmt::Debug for ProcessPlan {
             .field("env", &self.env.keys().collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
+}
+
+/// Folders and files that a program wants to find. Nobody else on the machine may look into them.
+#[derive(Debug, Default)]
+pub(crate) struct Needs {
+    /// Made where they are missing; they stay.
+    pub(crate) folders: Vec<PathBuf>,
+    /// Replaced in one step where they hold something else: other runs may be reading them.
+    pub(crate) files: Vec<(PathBuf, String)>,
 }
 
 /// Turns a program's output into events. Chunks come as they were read and may end anywhere.

@@ -1,6 +1,7 @@
 //! Finding a program and its version without starting it more often than it changes.
 
 use std::collections::HashMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
@@ -22,6 +23,73 @@ pub(crate) fn find_program(name: &str, configured: Option<&Path>) -> Option<Path
 /// Whether the file is a script that Windows would run through its shell, where arguments can become commands.
 pub(crate) fn is_shell_script(path: &Path) -> bool {
     path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("cmd") || suffix.eq_ignore_ascii_case("bat"))
+}
+
+/// A program that is a script for Node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NodeProgram {
+    /// The script, or what starts it.
+    pub(crate) path: PathBuf,
+    /// Node, where the script does not find it by itself.
+    pub(crate) node: Option<PathBuf>,
+    /// The version that its package tells.
+    pub(crate) version: Option<String>,
+}
+
+/// Why a script for Node cannot be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotStartable {
+    /// It is a script of Windows' shell, and what it would start is not beside it.
+    ShellScript,
+    /// There is no Node.
+    NoNode,
+}
+
+/// How the program of an npm package is started. On Windows npm puts a script of the shell on PATH; the package
+/// stands beside it, and Node can be told to run it.
+pub(crate) fn node_program(found: &Path, package: &str, script: &str) -> Result<NodeProgram, NotStartable> {
+    let path = if is_shell_script(found) {
+        let beside = found.parent().map(|folder| folder.join("node_modules").join(package).join(script));
+        beside.filter(|script| script.is_file()).ok_or(NotStartable::ShellScript)?
+    } else {
+        found.to_owned()
+    };
+    // npm's link on PATH leads into the package.
+    let real = path.canonicalize().unwrap_or_else(|_| path.clone());
+    let version = package_version(&real, package);
+    let is_script = real.extension().is_some_and(|suffix| suffix == "js" || suffix == "mjs");
+    let node = if !is_script || cfg!(unix) && finds_its_interpreter(&real) {
+        None
+    } else {
+        Some(which::which("node").map_err(|_| NotStartable::NoNode)?)
+    };
+    Ok(NodeProgram { path, node, version })
+}
+
+/// Whether the script's first line names an interpreter that is there.
+fn finds_its_interpreter(script: &Path) -> bool {
+    let mut first = [0; 256];
+    let n = std::fs::File::open(script).and_then(|mut file| file.read(&mut first)).unwrap_or(0);
+    let text = String::from_utf8_lossy(&first[..n]);
+    let Some(line) = text.strip_prefix("#!").and_then(|text| text.lines().next()) else { return false };
+    let mut words = line.split_whitespace();
+    match words.next() {
+        Some(env) if env.ends_with("/env") => {
+            words.find(|word| !word.starts_with('-')).is_some_and(|name| which::which(name).is_ok())
+        }
+        Some(program) => Path::new(program).is_file(),
+        None => false,
+    }
+}
+
+/// The version in the `package.json` of the package that a file belongs to.
+fn package_version(file: &Path, package: &str) -> Option<String> {
+    let read = |folder: &Path| {
+        let text = std::fs::read(folder.join("package.json")).ok()?;
+        let told: serde_json::Value = serde_json::from_slice(&text).ok()?;
+        (told["name"] == package).then(|| told["version"].as_str().map(str::to_owned)).flatten()
+    };
+    file.ancestors().skip(1).take(3).find_map(read)
 }
 
 /// Versions by path and time of change.
@@ -96,6 +164,42 @@ mod tests {
         assert_eq!(version_in("2.1.197 (Claude Code)\n").as_deref(), Some("2.1.197"));
         assert_eq!(version_in("codex-cli v0.169.0").as_deref(), Some("0.169.0"));
         assert_eq!(version_in("no version here 12"), None);
+    }
+
+    #[test]
+    fn the_script_behind_npms_shim_is_started_with_node() {
+        let folder = tempfile::tempdir().unwrap();
+        let shim = folder.path().join("tool.cmd");
+        assert_eq!(node_program(&shim, "@a/tool", "bundle/tool.js"), Err(NotStartable::ShellScript));
+        let package = folder.path().join("node_modules/@a/tool");
+        let script = package.join("bundle/tool.js");
+        std::fs::create_dir_all(package.join("bundle")).unwrap();
+        std::fs::write(&script, "console.log(1)").unwrap();
+        std::fs::write(package.join("package.json"), "{\"name\":\"@a/tool\",\"version\":\"1.2.3\"}").unwrap();
+        match node_program(&shim, "@a/tool", "bundle/tool.js") {
+            Ok(found) => {
+                assert_eq!(found.version.as_deref(), Some("1.2.3"));
+                assert!(found.node.is_some() && found.path.ends_with("bundle/tool.js"), "{found:?}");
+            }
+            // A machine without Node says so.
+            Err(why) => assert_eq!((why, which::which("node").is_ok()), (NotStartable::NoNode, false)),
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_script_that_finds_its_interpreter_is_started_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("tool.js");
+        let node_for = |first: &str| {
+            std::fs::write(&script, first).unwrap();
+            node_program(&script, "@a/tool", "").map(|found| found.node)
+        };
+        assert_eq!(node_for("#!/usr/bin/env -S sh\n"), Ok(None));
+        assert_eq!(node_for("#!/bin/sh\n"), Ok(None));
+        let node = which::which("node").map(Some).map_err(|_| NotStartable::NoNode);
+        assert_eq!(node_for("#!/usr/bin/env no-such-program\n"), node);
+        assert_eq!(node_for("no first line"), node);
     }
 
     #[cfg(unix)]

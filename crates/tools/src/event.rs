@@ -43,6 +43,8 @@ pub enum ToolEvent {
         /// The tool's version.
         version: Option<String>,
     },
+    /// Which model answers, where there is no session.
+    Model(String),
     /// A line of standard output, without its end.
     Stdout(String),
     /// A line of standard error, without its end.
@@ -148,6 +150,9 @@ impl ToolEvent {
                 let text =
                     format!("session {id}{}", model.as_deref().map(|m| format!(" with {m}")).unwrap_or_default());
                 pieces(LogStream::System, text, Some(json!({ "session": id, "model": model, "version": version })))
+            }
+            Self::Model(model) => {
+                pieces(LogStream::System, format!("{model} answers"), Some(json!({ "model": model })))
             }
             Self::Stdout(line) => pieces(LogStream::Stdout, line, None),
             Self::Stderr(line) => pieces(LogStream::Stderr, line, None),

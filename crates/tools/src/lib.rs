@@ -4,16 +4,22 @@
 //! [`supervise`], which streams [`ToolEvent`]s and ends in one outcome and one record. This crate knows no
 //! coordinator, no queue and no lease.
 
+mod account;
 pub mod adapter;
+mod catalogue;
 mod detect;
 mod environment;
 pub mod event;
 mod framer;
 pub mod guard;
 mod http;
+pub mod prices;
+mod refusal;
 pub mod registry;
 pub mod run;
 pub mod settings;
+mod sse;
+mod variables;
 
 pub use adapter::{Adapter, Plan, RunDirs, RunRequest};
 pub use event::ToolEvent;
@@ -21,3 +27,4 @@ pub use guard::GuardBinary;
 pub use registry::Registry;
 pub use run::supervise;
 pub use settings::ToolSettings;
+pub use variables::Variables;

@@ -7,11 +7,17 @@ use futures_util::future::join_all;
 use swarm_model::ToolName;
 use swarm_model::tool::ToolInfo;
 
+use crate::adapter::anthropic_api::Anthropic;
+use crate::adapter::api::Api;
 use crate::adapter::claude_code::ClaudeCode;
+use crate::adapter::codex::Codex;
 use crate::adapter::command::Command;
 use crate::adapter::demo::Demo;
+use crate::adapter::gemini_api::Gemini;
+use crate::adapter::gemini_cli::GeminiCli;
 use crate::adapter::ollama::Ollama;
-use crate::{Adapter, ToolSettings};
+use crate::adapter::openai_api::OpenAi;
+use crate::{Adapter, ToolSettings, Variables};
 
 /// Every adapter by its tool's name.
 #[derive(Debug, Clone)]
@@ -20,12 +26,18 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// All tools of this build. A new one is one line here.
-    pub fn standard() -> Self {
+    /// All tools of this build, with the variables that the worker was started with. A new one is one line here.
+    pub fn standard(variables: &Variables) -> Self {
+        let api = |dialect| Arc::new(Api::new(dialect, variables.clone()));
         Self::of([
             Arc::new(Command) as Arc<dyn Adapter>,
-            Arc::new(ClaudeCode::default()),
-            Arc::new(Ollama),
+            Arc::new(ClaudeCode::new(variables.clone())),
+            Arc::new(Codex::new(variables.clone())),
+            Arc::new(GeminiCli::new(variables.clone())),
+            api(&Anthropic),
+            api(&OpenAi),
+            api(&Gemini),
+            Arc::new(Ollama::new(variables.clone())),
             Arc::new(Demo),
         ])
     }
@@ -45,16 +57,16 @@ impl Registry {
         self.adapters.keys()
     }
 
+    /// Which address a tool asks and with which key, and where both were found.
+    pub fn account(&self, tool: &ToolName, settings: &BTreeMap<ToolName, ToolSettings>) -> Option<String> {
+        let unset = ToolSettings::default();
+        self.get(tool)?.account(settings.get(tool).unwrap_or(&unset))
+    }
+
     /// What is there of every tool now, in the order of their names.
     pub async fn detect_all(&self, settings: &BTreeMap<ToolName, ToolSettings>) -> Vec<ToolInfo> {
         let unset = ToolSettings::default();
         join_all(self.adapters.iter().map(|(name, adapter)| adapter.detect(settings.get(name).unwrap_or(&unset)))).await
-    }
-}
-
-impl Default for Registry {
-    fn default() -> Self {
-        Self::standard()
     }
 }
 
@@ -64,8 +76,22 @@ mod tests {
 
     #[test]
     fn every_tool_has_its_name() {
-        let registry = Registry::standard();
+        let registry = Registry::standard(&Variables::default());
         let names: Vec<_> = registry.names().map(ToolName::as_str).collect();
-        assert_eq!(names, ["claude-code", "command", "demo", "ollama"]);
+        let expected = [
+            "anthropic-api",
+            "claude-code",
+            "codex",
+            "command",
+            "demo",
+            "gemini-api",
+            "gemini-cli",
+            "ollama",
+            "openai-api",
+        ];
+        assert_eq!(names, expected);
+        for name in names.into_iter().filter(|name| *name != ToolName::COMMAND) {
+            assert!(ToolName::PROMPT_PREFERENCE.contains(&name), "{name}");
+        }
     }
 }

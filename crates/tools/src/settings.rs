@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::prices::OwnPrices;
+
 /// Settings of one tool on one machine.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -22,7 +24,7 @@ pub struct ToolSettings {
     /// A file that holds the key for the provider's API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_key_file: Option<PathBuf>,
-    /// Whether the person's own login and configuration are used; none means: where no key and no address is set.
+    /// Whether the person's own login and configuration are used; none means: where no key and no address is found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub own_login: Option<bool>,
     /// The model for tasks that name none.
@@ -37,16 +39,18 @@ pub struct ToolSettings {
     /// Variables added to the scrubbed environment.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
+    /// Whether a key may go unencrypted to an address beyond this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub insecure_http: Option<bool>,
+    /// Whether what it answers costs nothing, as with a model of one's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub free: Option<bool>,
+    /// What models cost whose names begin so, in US dollars for a million tokens, in place of the table of this build.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub prices: OwnPrices,
     /// Runs of this tool at once; none means as many as there are slots.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_concurrent: Option<u32>,
-}
-
-impl ToolSettings {
-    /// Whether the run uses the person's own login and configuration folder.
-    pub(crate) fn uses_own_login(&self) -> bool {
-        self.own_login.unwrap_or(self.api_key_file.is_none() && self.url.is_none())
-    }
 }
 
 impl fmt::Debug for ToolSettings {

@@ -201,6 +201,14 @@ impl Swarm {
 
 fn base(folder: &Path, who: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_garageswarm"));
+    // Keys of whoever runs the tests would be found, and used.
+    let is_key = |name: &std::ffi::OsString| {
+        let name = name.to_string_lossy();
+        swarm_tools::Variables::PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    };
+    std::env::vars_os().map(|(name, _)| name).filter(is_key).for_each(|name| {
+        command.env_remove(name);
+    });
     command
         .env_remove("GARAGESWARM_CRASH")
         .env("HOME", folder.join("home"))

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use swarm_tools::Variables;
 
 /// How long anything may take that must happen. The machines that run this are busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -37,9 +38,12 @@ impl Home {
     /// A command of this person, not started yet.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_garageswarm"));
-        let ours =
-            std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("GARAGESWARM_"));
-        ours.for_each(|name| {
+        // Keys of whoever runs the tests among them: they would be found, and used.
+        let ours = |name: &std::ffi::OsString| {
+            let name = name.to_string_lossy();
+            name.starts_with("GARAGESWARM_") || Variables::PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        };
+        std::env::vars_os().map(|(name, _)| name).filter(ours).for_each(|name| {
             command.env_remove(name);
         });
         command

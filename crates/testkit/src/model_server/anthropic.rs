@@ -7,14 +7,20 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::{Value, json};
 
-use super::{Shared, Step, broken_off, held, refusal, streamed};
+use super::{Counted, Shared, Step, broken_off, held, refusal, streamed};
 
 const SSE: &str = "text/event-stream";
+const COUNT: Counted = Counted { input: 100, output: 10, cache_read: 20, cache_write: 5 };
+
+pub(super) fn models() -> Value {
+    let model = |id: &str| json!({ "type": "model", "id": id, "display_name": id });
+    json!({ "data": [model("claude-scripted-20260101")], "has_more": false })
+}
 
 pub(super) fn answer(shared: &Arc<Shared>, body: &Value) -> Response {
     let message = Message::new(shared, body);
     let is_streamed = body["stream"] == true;
-    match shared.next_step() {
+    match shared.take_step(COUNT) {
         Step::Refuse { status, kind, message, headers } => refusal(status, &headers, error(&kind, &message)),
         Step::Say(pieces) if is_streamed => streamed(
             SSE,
@@ -23,6 +29,13 @@ pub(super) fn answer(shared: &Arc<Shared>, body: &Value) -> Response {
         Step::Say(pieces) => {
             Json(message.whole(&json!({ "type": "text", "text": pieces.concat() }), "end_turn")).into_response()
         }
+        Step::Think { thinking, then } => streamed(
+            SSE,
+            stream::iter(
+                [message.opening(), message.thinking(&thinking), message.text(&then), message.closing("end_turn")]
+                    .concat(),
+            ),
+        ),
         Step::Call { name, input } if is_streamed => streamed(
             SSE,
             stream::iter([message.opening(), message.call(&name, &input), message.closing("tool_use")].concat()),
@@ -42,6 +55,7 @@ pub(super) fn answer(shared: &Arc<Shared>, body: &Value) -> Response {
             let after = [message.deltas(&after), vec![block_stop()], message.closing("end_turn")].concat();
             held(SSE, shared.clone(), before, after)
         }
+        Step::Raw { status, headers, body } => super::raw(status, &headers, body),
     }
 }
 
@@ -104,6 +118,15 @@ impl Message {
     fn deltas(&self, pieces: &[String]) -> Vec<String> {
         let delta = |text: &String| json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "text_delta", "text": text } });
         pieces.iter().map(|text| event("content_block_delta", &delta(text))).collect()
+    }
+
+    #[expect(clippy::unused_self, reason = "reads like its neighbours")]
+    fn thinking(&self, pieces: &[String]) -> Vec<String> {
+        let block = json!({ "type": "thinking", "thinking": "", "signature": "" });
+        let start = json!({ "type": "content_block_start", "index": 0, "content_block": block });
+        let delta = |text: &String| json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "thinking_delta", "thinking": text } });
+        let deltas = pieces.iter().map(|text| event("content_block_delta", &delta(text)));
+        [event("content_block_start", &start)].into_iter().chain(deltas).chain([block_stop()]).collect()
     }
 
     fn text(&self, pieces: &[String]) -> Vec<String> {

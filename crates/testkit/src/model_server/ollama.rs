@@ -7,12 +7,13 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::{Value, json};
 
-use super::{Shared, Step, broken_off, held, refusal, streamed};
+use super::{Counted, Shared, Step, broken_off, held, refusal, streamed};
 
 pub(super) const VERSION: &str = "0.17.4";
 
 const NDJSON: &str = "application/x-ndjson";
 const MODEL: &str = "scripted:latest";
+const COUNT: Counted = Counted { input: 13, output: 8, cache_read: 0, cache_write: 0 };
 
 pub(super) fn tags() -> Value {
     json!({ "models": [{ "name": MODEL, "model": MODEL, "size": 1 }] })
@@ -22,7 +23,7 @@ pub(super) fn answer(shared: &Arc<Shared>, body: &Value) -> Response {
     let model = body["model"].as_str().unwrap_or(MODEL).to_owned();
     let is_whole = body["stream"] == false;
     let pieces = |pieces: &[String]| pieces.iter().map(|text| line(&piece(&model, text))).collect::<Vec<_>>();
-    match shared.next_step() {
+    match shared.take_step(COUNT) {
         Step::Refuse { status, message, headers, .. } => refusal(status, &headers, json!({ "error": message })),
         Step::Say(text) if is_whole => {
             let mut message = done(&model);
@@ -30,6 +31,13 @@ pub(super) fn answer(shared: &Arc<Shared>, body: &Value) -> Response {
             Json(message).into_response()
         }
         Step::Say(text) => streamed(NDJSON, stream::iter([pieces(&text), vec![line(&done(&model))]].concat())),
+        Step::Think { thinking, then } => {
+            let thought = |text: &String| {
+                line(&json!({ "model": model, "message": { "role": "assistant", "thinking": text }, "done": false }))
+            };
+            let thinking: Vec<_> = thinking.iter().map(thought).collect();
+            streamed(NDJSON, stream::iter([thinking, pieces(&then), vec![line(&done(&model))]].concat()))
+        }
         Step::Call { name, input } => {
             let mut call = piece(&model, "");
             call["message"]["tool_calls"] =
@@ -43,6 +51,7 @@ pub(super) fn answer(shared: &Arc<Shared>, body: &Value) -> Response {
         Step::Held { before, after } => {
             held(NDJSON, shared.clone(), pieces(&before), [pieces(&after), vec![line(&done(&model))]].concat())
         }
+        Step::Raw { status, headers, body } => super::raw(status, &headers, body),
     }
 }
 

@@ -5,7 +5,6 @@
 //! give up early: retries are the coordinator's matter, which knows the account.
 
 mod failure;
-mod ledger;
 mod stream;
 
 use std::collections::BTreeMap;
@@ -17,12 +16,15 @@ use swarm_model::tool::{ToolHealth, ToolInfo};
 use swarm_model::worker::RefusalReason;
 use uuid::Uuid;
 
-use self::ledger::Ledger;
 use self::stream::Stream;
-use super::{Adapter, Patience, Plan, ProcessPlan, RunRequest, Way, known_name, path_text, prompt_of};
+use super::ledger::Ledger;
+use super::program::{Identity, new_session, refuse_script, session_to_resume};
+use super::{Adapter, Needs, Patience, Plan, ProcessPlan, RunRequest, Way, known_name, path_text, prompt_of};
+use crate::account::{CLAUDE_CODE, Obstacle, Place};
 use crate::detect::{Versions, find_program, is_shell_script};
 use crate::environment;
 use crate::settings::ToolSettings;
+use crate::variables::Variables;
 
 /// What is asked for where nobody names a model: the default differs between versions of the tool.
 const DEFAULT_MODEL: &str = "sonnet";
@@ -30,21 +32,23 @@ const DEFAULT_MODEL: &str = "sonnet";
 const DEFAULT_PERMISSION_MODE: &str = "acceptEdits";
 /// The mode that the tool refuses to root outside a sandbox.
 const BYPASS: &str = "bypassPermissions";
-/// Any one of these is a credential.
-const CREDENTIALS: [&str; 3] = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"];
 const CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
 
 /// The adapter for Claude Code.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ClaudeCode {
     versions: Versions,
+    variables: Variables,
 }
 
-/// Why the tool cannot be used, and what the person can do.
-#[derive(Debug)]
-enum Obstacle {
-    Missing(String),
-    NeedsLogin(String),
+impl ClaudeCode {
+    pub(crate) fn new(variables: Variables) -> Self {
+        Self { versions: Versions::default(), variables }
+    }
+
+    fn identity(&self, settings: &ToolSettings) -> Result<Identity, Obstacle> {
+        Identity::of(&CLAUDE_CODE, CONFIG_DIR, settings, &self.variables)
+    }
 }
 
 #[async_trait]
@@ -59,63 +63,36 @@ impl Adapter for ClaudeCode {
             Ok(program) => self.versions.of(program).await,
             Err(_) => None,
         };
-        let health = match program.and_then(|_| check_login(settings)) {
-            Ok(()) => ToolHealth::Ready,
-            Err(Obstacle::Missing(fix)) => ToolHealth::Missing { fix },
-            Err(Obstacle::NeedsLogin(fix)) => ToolHealth::NeedsLogin { fix },
-        };
+        let checked = program.and_then(|_| check_login(&self.identity(settings)?, settings));
+        let health = checked.map_or_else(ToolHealth::from, |()| ToolHealth::Ready);
         ToolInfo { name: self.name(), version, health, models: Vec::new(), max_concurrent: settings.max_concurrent }
     }
 
     fn plan(&self, request: &RunRequest, settings: &ToolSettings) -> Result<Plan, RefusalReason> {
         let (prompt, system) = prompt_of(request)?;
-        let refused = |obstacle| match obstacle {
-            Obstacle::Missing(fix) => RefusalReason::ToolMissing { fix },
-            Obstacle::NeedsLogin(fix) => RefusalReason::ToolNeedsLogin { fix },
-        };
-        let program = usable_program(settings).map_err(refused)?;
-        check_login(settings).map_err(refused)?;
-        let session = Session::of(request)?;
+        let program = usable_program(settings)?;
+        let identity = self.identity(settings)?;
+        check_login(&identity, settings)?;
+        let resumed = session_to_resume(request, "Claude Code")?;
         let model = request.model.as_deref().or(settings.model.as_deref()).unwrap_or(DEFAULT_MODEL).to_owned();
-        let ledger = Ledger::open(request.dirs.state.join("sessions"), session.resumed());
+        let ledger = Ledger::open(request.dirs.state.join("sessions"), resumed);
         Ok(Plan {
             tool: self.name(),
             version: self.versions.cached(&program),
             patience: Patience::AGENT,
             way: Way::Process(ProcessPlan {
-                argv: arguments(&path_text(&program)?, &model, system, &session, request, settings),
-                env: variables(request, settings)?,
+                argv: arguments(&path_text(&program)?, &model, system, resumed, request, settings, identity.own_login),
+                env: variables(request, settings, &identity)?,
                 stdin: prompt.to_owned(),
+                needs: Needs::default(),
                 parser: Box::new(Stream::new(ledger)),
             }),
             model: Some(model),
         })
     }
-}
 
-/// The tool's conversation: a new one under an id that is known beforehand, or one to go on with.
-#[derive(Debug, Clone, Copy)]
-enum Session {
-    New(Uuid),
-    Resumed(Uuid),
-}
-
-impl Session {
-    fn of(request: &RunRequest) -> Result<Self, RefusalReason> {
-        match request.session_to_resume() {
-            Some(text) => Uuid::try_parse(text).map(Self::Resumed).map_err(|_| RefusalReason::InvalidInput {
-                detail: "the session is not the id of a Claude Code session".to_owned(),
-            }),
-            // One id for each attempt, so that what a killed attempt left can be found again.
-            None => Ok(Self::New(Uuid::from_u128(request.task_id.as_uuid().as_u128() ^ u128::from(request.attempt)))),
-        }
-    }
-
-    fn resumed(self) -> Option<Uuid> {
-        match self {
-            Self::New(_) => None,
-            Self::Resumed(id) => Some(id),
-        }
+    fn account(&self, settings: &ToolSettings) -> Option<String> {
+        Some(self.identity(settings).ok()?.sentence())
     }
 }
 
@@ -124,9 +101,10 @@ fn arguments(
     program: &str,
     model: &str,
     system: Option<&str>,
-    session: &Session,
+    resumed: Option<Uuid>,
     request: &RunRequest,
     settings: &ToolSettings,
+    own_login: bool,
 ) -> Vec<String> {
     let mut argv: Vec<String> =
         [program, "-p", "--output-format=stream-json", "--verbose", "--include-partial-messages"]
@@ -134,14 +112,14 @@ fn arguments(
             .into();
     argv.push(format!("--model={model}"));
     argv.push(format!("--permission-mode={}", permission_mode(settings)));
-    argv.push(match session {
-        Session::New(id) => format!("--session-id={id}"),
-        Session::Resumed(id) => format!("--resume={id}"),
+    argv.push(match resumed {
+        None => format!("--session-id={}", new_session(request)),
+        Some(id) => format!("--resume={id}"),
     });
     if !settings.allowed_tools.is_empty() {
         argv.push(format!("--allowedTools={}", settings.allowed_tools.join(",")));
     }
-    if !settings.uses_own_login() {
+    if !own_login {
         // The same result on every machine: no settings, hooks or servers from the working folder.
         argv.extend(["--setting-sources=".to_owned(), "--strict-mcp-config".to_owned()]);
     }
@@ -154,7 +132,11 @@ fn arguments(
     argv
 }
 
-fn variables(request: &RunRequest, settings: &ToolSettings) -> Result<BTreeMap<String, String>, RefusalReason> {
+fn variables(
+    request: &RunRequest,
+    settings: &ToolSettings,
+    identity: &Identity,
+) -> Result<BTreeMap<String, String>, RefusalReason> {
     let mut env = environment::scrubbed(&request.dirs);
     for (name, value) in [
         ("CLAUDE_CODE_MAX_RETRIES", "2"),
@@ -165,19 +147,17 @@ fn variables(request: &RunRequest, settings: &ToolSettings) -> Result<BTreeMap<S
     ] {
         env.insert(name.to_owned(), value.to_owned());
     }
-    if !settings.uses_own_login() {
+    let Identity { account, own_login, home } = identity;
+    if !own_login {
         env.insert(CONFIG_DIR.to_owned(), path_text(&request.dirs.state.join("config"))?);
-    } else if let Ok(folder) = std::env::var(CONFIG_DIR) {
-        env.insert(CONFIG_DIR.to_owned(), folder);
+    } else if let Some(folder) = home {
+        env.insert(CONFIG_DIR.to_owned(), folder.clone());
     }
-    if let Some(url) = &settings.url {
-        env.insert("ANTHROPIC_BASE_URL".to_owned(), url.clone());
+    if account.base_place != Place::Public {
+        env.insert(CLAUDE_CODE.address.to_owned(), account.base.as_str().trim_end_matches('/').to_owned());
     }
-    if let Some(path) = &settings.api_key_file {
-        let key = std::fs::read_to_string(path).map_err(|error| RefusalReason::ToolNeedsLogin {
-            fix: format!("the key file {} cannot be read: {error}", path.display()),
-        })?;
-        env.insert("ANTHROPIC_API_KEY".to_owned(), key.trim().to_owned());
+    if let Some(key) = &account.key {
+        env.insert(key.variable.to_owned(), key.expose().to_owned());
     }
     env.extend(settings.env.clone());
     Ok(env)
@@ -193,10 +173,7 @@ fn usable_program(settings: &ToolSettings) -> Result<PathBuf, Obstacle> {
         Obstacle::Missing("install Claude Code (npm install -g @anthropic-ai/claude-code), or set its path".to_owned())
     })?;
     if is_shell_script(&program) {
-        return Err(Obstacle::Missing(format!(
-            "{} is a shell script, in which arguments can become commands: set the path of claude.exe",
-            program.display()
-        )));
+        return Err(refuse_script(&program, "set the path of claude.exe"));
     }
     if permission_mode(settings) == BYPASS && is_root() && !settings.env.contains_key("IS_SANDBOX") {
         return Err(Obstacle::Missing(format!(
@@ -207,23 +184,27 @@ fn usable_program(settings: &ToolSettings) -> Result<PathBuf, Obstacle> {
     Ok(program)
 }
 
-fn check_login(settings: &ToolSettings) -> Result<(), Obstacle> {
-    let has_credential =
-        settings.api_key_file.is_some() || CREDENTIALS.iter().any(|name| settings.env.contains_key(*name));
+fn check_login(identity: &Identity, settings: &ToolSettings) -> Result<(), Obstacle> {
     // The system's keychain holds the login on macOS, and only the tool may look into it.
-    if has_credential || settings.uses_own_login() && (cfg!(target_os = "macos") || has_own_login(settings)) {
+    let is_signed_in = || cfg!(target_os = "macos") || has_own_login(identity, settings);
+    if identity.account.key.is_some() || identity.own_login && is_signed_in() {
         return Ok(());
+    }
+    if let Place::Environment(name) = identity.account.base_place {
+        return Err(Obstacle::NeedsLogin(format!(
+            "{name} in the environment names an address, and no key stands beside it: set one, or own_login = true \
+             for claude-code in worker.toml"
+        )));
     }
     Err(Obstacle::NeedsLogin(
         "run `claude` once on this machine and sign in, or set api_key_file for claude-code in worker.toml".to_owned(),
     ))
 }
 
-fn has_own_login(settings: &ToolSettings) -> bool {
-    let configured = settings.env.get(CONFIG_DIR).map(PathBuf::from);
-    let inherited = || std::env::var_os(CONFIG_DIR).map(PathBuf::from);
+fn has_own_login(identity: &Identity, settings: &ToolSettings) -> bool {
+    let configured = settings.env.get(CONFIG_DIR).or(identity.home.as_ref()).map(PathBuf::from);
     let usual = || std::env::home_dir().map(|home| home.join(".claude"));
-    configured.or_else(inherited).or_else(usual).is_some_and(|folder| holds_credentials(&folder))
+    configured.or_else(usual).is_some_and(|folder| holds_credentials(&folder))
 }
 
 fn holds_credentials(folder: &Path) -> bool {

@@ -9,7 +9,7 @@ use swarm_model::tool::{ToolHealth, ToolInfo};
 use swarm_model::worker::RefusalReason;
 use swarm_model::{FailureClass, ToolName};
 
-use super::{Adapter, OutputParser, Patience, Plan, ProcessPlan, RunRequest, Way, known_name};
+use super::{Adapter, Needs, OutputParser, Patience, Plan, ProcessPlan, RunRequest, Way, known_name};
 use crate::environment;
 use crate::event::{Failure, Final, ToolEvent, head};
 use crate::framer::{Framed, Framer, Overlong, lossy};
@@ -66,6 +66,7 @@ impl Adapter for Command {
                 argv: argv.clone(),
                 env,
                 stdin: stdin.clone().unwrap_or_default(),
+                needs: Needs::default(),
                 parser: Box::new(Lines::new()),
             }),
         })

@@ -7,23 +7,25 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use swarm_model::task::{CostKind, Usage};
+use swarm_model::time::{Clock, SystemClock};
 use swarm_model::tool::{ToolHealth, ToolInfo};
 use swarm_model::worker::RefusalReason;
 use swarm_model::{FailureClass, ToolName};
-use url::Url;
 
 use super::{Adapter, Conversation, EventSink, Patience, Plan, RunRequest, Way, known_name, prompt_of};
+use crate::account::{Account, OLLAMA, Obstacle};
+use crate::catalogue::PROBE_TIMEOUT;
 use crate::event::{Failure, Final, ToolEvent, head};
 use crate::framer::{Framed, Framer, Overlong, lossy};
 use crate::http;
+use crate::refusal::{Asked, MAX_BODY, Told};
 use crate::run::Tail;
 use crate::settings::ToolSettings;
+use crate::variables::Variables;
 
-const DEFAULT_URL: &str = "http://127.0.0.1:11434";
-/// How long the server may take to say that it is there.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_LINE: usize = 4 * 1024 * 1024;
 /// A large model is read from the disk before its first word, and a busy server lets requests wait.
 const PATIENCE: Patience =
@@ -31,7 +33,39 @@ const PATIENCE: Patience =
 
 /// The adapter for Ollama.
 #[derive(Debug)]
-pub(crate) struct Ollama;
+pub(crate) struct Ollama {
+    variables: Variables,
+}
+
+impl Ollama {
+    pub(crate) fn new(variables: Variables) -> Self {
+        Self { variables }
+    }
+
+    fn resolve(&self, settings: &ToolSettings) -> Result<Account, Obstacle> {
+        Account::resolve(&OLLAMA, settings, &self.variables)
+    }
+
+    async fn look(&self, settings: &ToolSettings) -> (Option<String>, Vec<String>, ToolHealth) {
+        let account = match self.resolve(settings) {
+            Ok(account) => account,
+            Err(obstacle) => return (None, Vec::new(), obstacle.into()),
+        };
+        match version_and_models(&account).await {
+            Ok((version, models)) if models.is_empty() => {
+                let fix = "Ollama has no model yet: get one with `ollama pull llama3.2`".to_owned();
+                (version, models, ToolHealth::Missing { fix })
+            }
+            Ok((version, models)) => (version, models, ToolHealth::Ready),
+            Err(_) => {
+                let base = http::shown(&account.base);
+                let fix =
+                    format!("no Ollama server answers at {base}: start it with `ollama serve`, or set its address");
+                (None, Vec::new(), ToolHealth::Missing { fix })
+            }
+        }
+    }
+}
 
 #[async_trait]
 impl Adapter for Ollama {
@@ -40,20 +74,13 @@ impl Adapter for Ollama {
     }
 
     async fn detect(&self, settings: &ToolSettings) -> ToolInfo {
-        let (version, models, health) = match look(settings).await {
-            Ok((version, models)) if models.is_empty() => {
-                let fix = "Ollama has no model yet: get one with `ollama pull llama3.2`".to_owned();
-                (version, models, ToolHealth::Missing { fix })
-            }
-            Ok((version, models)) => (version, models, ToolHealth::Ready),
-            Err(fix) => (None, Vec::new(), ToolHealth::Missing { fix }),
-        };
+        let (version, models, health) = self.look(settings).await;
         ToolInfo { name: self.name(), version, health, models, max_concurrent: settings.max_concurrent }
     }
 
     fn plan(&self, request: &RunRequest, settings: &ToolSettings) -> Result<Plan, RefusalReason> {
         let (prompt, system) = prompt_of(request)?;
-        let base = base_url(settings).map_err(|fix| RefusalReason::ToolMissing { fix })?;
+        let account = self.resolve(settings)?;
         let model = request.model.clone().or_else(|| settings.model.clone());
         Ok(Plan {
             tool: self.name(),
@@ -61,40 +88,33 @@ impl Adapter for Ollama {
             model: model.clone(),
             patience: PATIENCE,
             way: Way::Talk(Box::new(Chat {
-                base,
+                account,
                 model,
                 system: system.map(str::to_owned),
                 prompt: prompt.to_owned(),
             })),
         })
     }
-}
 
-/// The address of the server; its path, if it has one, is kept.
-fn base_url(settings: &ToolSettings) -> Result<Url, String> {
-    let text = settings.url.as_deref().unwrap_or(DEFAULT_URL);
-    match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
-        _ => Err(format!("\"{text}\" is not the address of an Ollama server, such as {DEFAULT_URL}")),
+    fn account(&self, settings: &ToolSettings) -> Option<String> {
+        self.resolve(settings).ok().map(|account| account.sentence())
     }
 }
 
-fn endpoint(base: &Url, path: &str) -> String {
-    format!("{}{path}", base.as_str().trim_end_matches('/'))
+async fn version_and_models(account: &Account) -> Result<(Option<String>, Vec<String>), reqwest::Error> {
+    let client = http::client(&account.base)?;
+    let get = async |path| {
+        let request = client.get(http::endpoint(&account.base, path)).headers(headers(account));
+        request.timeout(PROBE_TIMEOUT).send().await?.error_for_status()?.json::<Value>().await
+    };
+    let version = get("/api/version").await?;
+    let tags = get("/api/tags").await?;
+    Ok((version["version"].as_str().map(str::to_owned), model_names(&tags)))
 }
 
-/// Version and models of the server, or what the person can do.
-async fn look(settings: &ToolSettings) -> Result<(Option<String>, Vec<String>), String> {
-    let base = base_url(settings)?;
-    let absent = |_| format!("no Ollama server answers at {base}: start it with `ollama serve`, or set its address");
-    let client = http::client(&base).map_err(absent)?;
-    let get = async |path| {
-        let response = client.get(endpoint(&base, path)).timeout(PROBE_TIMEOUT).send().await?;
-        response.error_for_status()?.json::<Value>().await
-    };
-    let version = get("/api/version").await.map_err(absent)?;
-    let tags = get("/api/tags").await.map_err(absent)?;
-    Ok((version["version"].as_str().map(str::to_owned), model_names(&tags)))
+/// A server by itself wants no key; what stands before it may.
+fn headers(account: &Account) -> HeaderMap {
+    account.header().into_iter().collect()
 }
 
 fn model_names(tags: &Value) -> Vec<String> {
@@ -105,7 +125,7 @@ fn model_names(tags: &Value) -> Vec<String> {
 /// One question and its streamed answer.
 #[derive(Debug)]
 struct Chat {
-    base: Url,
+    account: Account,
     model: Option<String>,
     system: Option<String>,
     prompt: String,
@@ -123,7 +143,7 @@ impl Conversation for Chat {
 
 impl Chat {
     async fn ask(&self, sink: &EventSink) -> Result<Final, Failure> {
-        let client = http::client(&self.base).map_err(|error| unreachable_server(&self.base, &error))?;
+        let client = http::client(&self.account.base).map_err(|error| self.unreachable(&error))?;
         let model = match &self.model {
             Some(model) => model.clone(),
             None => self.first_model(&client).await?,
@@ -134,22 +154,21 @@ impl Chat {
         }
         messages.push(json!({ "role": "user", "content": self.prompt }));
         let response = client
-            .post(endpoint(&self.base, "/api/chat"))
+            .post(http::endpoint(&self.account.base, "/api/chat"))
+            .headers(headers(&self.account))
             .json(&json!({ "model": model, "messages": messages, "stream": true }))
             .send()
             .await
-            .map_err(|error| unreachable_server(&self.base, &error))?;
+            .map_err(|error| self.unreachable(&error))?;
         if !response.status().is_success() {
-            let status = response.status().as_u16();
-            let body = response.bytes().await.unwrap_or_default();
-            return Err(of_status(status, &error_text(&body)));
+            return Err(self.refusal(response, &model).await);
         }
         let mut answer = Answer::new(model);
         let mut framer = Framer::new(MAX_LINE, Overlong::Skip);
         let mut body = response.bytes_stream();
         let mut events = Vec::new();
         while let Some(chunk) = body.next().await {
-            let chunk = chunk.map_err(|error| Failure::new(FailureClass::Network, broken(&error)))?;
+            let chunk = chunk.map_err(|error| Failure::new(FailureClass::Network, http::broken(&error)))?;
             let mut failure = None;
             framer.push(&chunk, |framed| {
                 if let Err(found) = answer.line(&framed, &mut events) {
@@ -167,12 +186,28 @@ impl Chat {
     }
 
     async fn first_model(&self, client: &reqwest::Client) -> Result<String, Failure> {
-        let failed = |error: reqwest::Error| unreachable_server(&self.base, &error);
-        let response = client.get(endpoint(&self.base, "/api/tags")).send().await.map_err(failed)?;
+        let failed = |error: reqwest::Error| self.unreachable(&error);
+        let request = client.get(http::endpoint(&self.account.base, "/api/tags")).headers(headers(&self.account));
+        let response = request.send().await.map_err(failed)?;
         let tags: Value = response.json().await.map_err(failed)?;
         model_names(&tags).into_iter().next().ok_or_else(|| {
             Failure::new(FailureClass::ToolMissing, "Ollama has no model yet: get one with `ollama pull llama3.2`")
         })
+    }
+
+    async fn refusal(&self, response: reqwest::Response, model: &str) -> Failure {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = http::beginning(response, MAX_BODY).await;
+        let told = Told::by_reply(&self.account, status, &headers, &body);
+        // `ollama pull` mends it, or another machine.
+        let unknown_model = FailureClass::ToolMissing;
+        let asked = Asked { who: OLLAMA.title, account: &self.account, model: Some(model), unknown_model };
+        told.failure(&asked, SystemClock.now()).0
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        let (base, words) = (http::shown(&self.account.base), http::broken(error));
+        Failure::new(FailureClass::Network, format!("no Ollama server answers at {base}: {words}"))
     }
 }
 
@@ -210,7 +245,7 @@ impl Answer {
         if !self.named {
             self.named = true;
             let model = piece["model"].as_str().unwrap_or(&self.model).to_owned();
-            events.push(ToolEvent::Notice(format!("{model} answers")));
+            events.push(ToolEvent::Model(model));
         }
         self.message(&piece["message"], events);
         if piece["done"] == true {
@@ -255,37 +290,6 @@ impl Answer {
         }
         Ok(Final { text, turns: Some(1), ..Final::default() })
     }
-}
-
-fn error_text(body: &[u8]) -> String {
-    let told = serde_json::from_slice::<Value>(body).ok().and_then(|body| body["error"].as_str().map(str::to_owned));
-    told.unwrap_or_else(|| head(&lossy(body), 500).to_owned())
-}
-
-fn of_status(status: u16, words: &str) -> Failure {
-    let lower = words.to_lowercase();
-    let class = match status {
-        401 | 403 => FailureClass::Auth,
-        404 => FailureClass::ToolMissing,
-        429 => FailureClass::RateLimited,
-        400 if lower.contains("context") || lower.contains("too long") => FailureClass::ContextOverflow,
-        400..=499 => FailureClass::Refused,
-        _ => FailureClass::Server,
-    };
-    Failure::new(class, format!("Ollama answered {status}: {words}"))
-}
-
-fn unreachable_server(base: &Url, error: &reqwest::Error) -> Failure {
-    Failure::new(FailureClass::Network, format!("no Ollama server answers at {base}: {}", broken(error)))
-}
-
-/// The innermost cause, which is the one that helps.
-fn broken(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

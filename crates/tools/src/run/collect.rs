@@ -59,6 +59,7 @@ impl Collected {
                 self.model = model.clone().or(self.model.take());
                 self.version = version.clone().or(self.version.take());
             }
+            ToolEvent::Model(model) => self.model = Some(model.clone()),
             ToolEvent::RateLimit(_) | ToolEvent::Notice(_) | ToolEvent::Progress(_) | ToolEvent::Final(_) => {}
         }
     }

@@ -5,16 +5,21 @@ use std::path::{Path, PathBuf};
 
 use crate::adapter::RunDirs;
 
-/// Makes the folders of a run. Nobody else on the machine may look into them.
+/// Makes the folders of a run.
 pub(super) async fn prepare(dirs: &RunDirs) -> std::io::Result<()> {
     for folder in [&dirs.work, &dirs.tmp, &dirs.state, &dirs.control] {
-        let mut builder = tokio::fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        builder.mode(0o700);
-        builder.create(folder).await?;
+        make_private(folder).await?;
     }
     Ok(())
+}
+
+/// Makes a folder into which nobody else on the machine may look, unless it is there.
+pub(super) async fn make_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = tokio::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    builder.mode(0o700);
+    builder.create(folder).await
 }
 
 /// Removes the run's temporary and control folders; when it is dropped unfinished, too.

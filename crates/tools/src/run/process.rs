@@ -12,9 +12,10 @@ use tokio::process::{Child, ChildStdin};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::leftovers::make_private;
 use super::outlet::Outlet;
 use super::{PATIENCE_WITH_RECEIVER, Run, Stop};
-use crate::adapter::{OutputParser, ProcessPlan, RunRequest};
+use crate::adapter::{Needs, OutputParser, ProcessPlan, RunRequest};
 use crate::environment;
 use crate::event::{Failure, Final, ToolEvent};
 use crate::guard::{self, Ended, GuardBinary, RUN_MARK, Spec, StartFailure, StartFailureKind};
@@ -29,6 +30,9 @@ const GUARD_DEADLINE: Duration = Duration::from_secs(15);
 const PIPE_DEADLINE: Duration = Duration::from_secs(2);
 /// What is read at once.
 const CHUNK: usize = 64 * 1024;
+/// What the output's pipe holds, where that can be asked for: a program on Node loses at its end what does not fit.
+#[cfg(target_os = "linux")]
+const PIPE_BYTES: i32 = 1024 * 1024;
 
 pub(super) async fn drive(
     plan: ProcessPlan,
@@ -84,6 +88,7 @@ async fn start(
         write_private(&path, plan.stdin.as_bytes()).await?;
         Some(path)
     };
+    provide(&plan.needs).await?;
     let mut env = plan.env.clone();
     env.insert(RUN_MARK.to_owned(), mark.to_owned());
     let spec = Spec {
@@ -110,9 +115,37 @@ async fn start(
     #[cfg(unix)]
     command.process_group(0);
     let mut child = command.spawn()?;
+    #[cfg(target_os = "linux")]
+    widen(&child);
     let mut control = child.stdin.take().ok_or(std::io::ErrorKind::BrokenPipe)?;
     control.write_all(&line).await?;
     Ok(Guarded { child, control })
+}
+
+/// Makes the pipe of the output hold more. Where the system refuses, its usual size must do.
+#[cfg(target_os = "linux")]
+fn widen(child: &Child) {
+    use nix::fcntl::{FcntlArg, fcntl};
+    let asked = child.stdout.as_ref().map(|pipe| fcntl(pipe, FcntlArg::F_SETPIPE_SZ(PIPE_BYTES)));
+    if let Some(Err(error)) = asked {
+        tracing::debug!(%error, "the pipe of a tool keeps its usual size");
+    }
+}
+
+async fn provide(needs: &Needs) -> std::io::Result<()> {
+    for folder in &needs.folders {
+        make_private(folder).await?;
+    }
+    for (path, content) in &needs.files {
+        if tokio::fs::read(path).await.is_ok_and(|found| found == content.as_bytes()) {
+            continue;
+        }
+        make_private(path.parent().unwrap_or(path)).await?;
+        let draft = path.with_extension(random_word());
+        write_private(&draft, content.as_bytes()).await?;
+        tokio::fs::rename(draft, path).await?;
+    }
+    Ok(())
 }
 
 async fn write_private(path: &std::path::Path, content: &[u8]) -> std::io::Result<()> {

@@ -1,12 +1,13 @@
 //! One run with folders of its own, and the ways to look at what it did.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use swarm_model::task::{Limits, Outcome, RunRecord, TaskInput, TaskResult};
 use swarm_model::time::SystemClock;
 use swarm_model::{FailureClass, TaskId, ToolName, UserId};
-use swarm_tools::{GuardBinary, Registry, RunDirs, RunRequest, ToolEvent, ToolSettings, supervise};
+use swarm_tools::{Adapter, GuardBinary, Registry, RunDirs, RunRequest, ToolEvent, ToolSettings, Variables, supervise};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,9 @@ pub(crate) struct Bench {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) request: RunRequest,
     pub(crate) settings: ToolSettings,
+    /// What the worker was started with: nothing of whoever runs the tests.
+    pub(crate) variables: Variables,
+    registry: OnceLock<Registry>,
 }
 
 /// A run that is going on.
@@ -56,7 +60,8 @@ impl Bench {
             session: None,
             dirs: RunDirs { work: dir("work"), tmp: dir("tmp"), state: dir("state"), control: dir("control") },
         };
-        Self { folder, request, settings: ToolSettings::default() }
+        let (settings, variables, registry) = (ToolSettings::default(), Variables::default(), OnceLock::new());
+        Self { folder, request, settings, variables, registry }
     }
 
     pub(crate) fn command(argv: &[&str]) -> Self {
@@ -72,14 +77,27 @@ impl Bench {
         Self::new(tool, TaskInput::default(), prompt)
     }
 
+    /// The same once more, with folders of its own but for what the tool keeps between runs.
+    pub(crate) fn beside(&self) -> Self {
+        let mut other = Self::new(self.request.tool.as_str(), self.request.input.clone(), &self.request.description);
+        other.request.dirs.state.clone_from(&self.request.dirs.state);
+        (other.settings, other.variables) = (self.settings.clone(), self.variables.clone());
+        other
+    }
+
+    /// The tool's adapter, the same one for every run of this bench.
+    pub(crate) fn adapter(&self) -> &dyn Adapter {
+        let registry = self.registry.get_or_init(|| Registry::standard(&self.variables));
+        registry.get(&self.request.tool).unwrap().as_ref()
+    }
+
     pub(crate) fn work(&self) -> PathBuf {
         self.request.dirs.work.clone()
     }
 
     /// Starts the run; `room` is how many events fit before somebody takes them.
     pub(crate) fn start_with_room(&self, room: usize) -> Going {
-        let registry = Registry::standard();
-        let plan = registry.get(&self.request.tool).unwrap().plan(&self.request, &self.settings).unwrap();
+        let plan = self.adapter().plan(&self.request, &self.settings).unwrap();
         let (sender, events) = mpsc::channel(room);
         let (cancel, request) = (CancellationToken::new(), self.request.clone());
         let token = cancel.clone();
@@ -175,7 +193,7 @@ impl Done {
 }
 
 #[cfg(target_os = "linux")]
-pub(crate) use processes::{eventually, lives, pids_in, wait_until};
+pub(crate) use processes::{eventually, lives, n_sleeping, pids_in, wait_until};
 
 #[cfg(target_os = "linux")]
 mod processes {
@@ -213,6 +231,13 @@ mod processes {
         };
         eventually(&format!("{n} process ids in {}", path.display()), || read().len() >= n).await;
         read()
+    }
+
+    /// How many `sleep`s there are whose arguments hold a mark, in whatever namespace they think they are.
+    pub(crate) fn n_sleeping(mark: &str) -> usize {
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let commands = processes.filter_map(|process| std::fs::read_to_string(process.path().join("cmdline")).ok());
+        commands.filter(|command| command.starts_with("sleep\0") && command.contains(mark)).count()
     }
 
     /// Whether a process is there and not only waiting to be reaped.

@@ -1,4 +1,4 @@
-//! Runs with real processes, a real HTTP server and, where it is installed, the real Claude Code.
+//! Runs with real processes, a real HTTP server and, where they are installed, the real Claude Code, Codex and Gemini CLI.
 
 #![expect(
     clippy::unwrap_used,
@@ -9,10 +9,17 @@
 )]
 
 #[cfg(target_os = "linux")]
+mod agents;
+mod api;
+#[cfg(target_os = "linux")]
 mod claude;
+#[cfg(target_os = "linux")]
+mod codex;
 #[cfg(target_os = "linux")]
 mod command;
 mod demo;
+#[cfg(target_os = "linux")]
+mod gemini;
 #[cfg(target_os = "linux")]
 mod guard;
 mod harness;

@@ -6,7 +6,7 @@ use axum::response::IntoResponse;
 use swarm_model::FailureClass;
 use swarm_model::task::{CostKind, Outcome};
 use swarm_model::tool::ToolHealth;
-use swarm_tools::{Registry, ToolEvent, ToolSettings};
+use swarm_tools::{Registry, ToolEvent, ToolSettings, Variables};
 
 use crate::harness::{Bench, Done};
 use crate::model_server::{ModelServer, Step};
@@ -174,5 +174,5 @@ async fn the_server_tells_its_version_and_models() {
 
 async fn detect(url: String) -> swarm_model::tool::ToolInfo {
     let settings = ToolSettings { url: Some(url), ..ToolSettings::default() };
-    Registry::standard().get(&"ollama".parse().unwrap()).unwrap().detect(&settings).await
+    Registry::standard(&Variables::default()).get(&"ollama".parse().unwrap()).unwrap().detect(&settings).await
 }

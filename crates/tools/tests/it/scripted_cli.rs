@@ -1,4 +1,4 @@
-//! Claude Code's place taken by a script: the ends that the real one shows only now and then.
+//! The place of a command-line agent taken by a script: the ends that real ones show only now and then.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
@@ -13,13 +13,19 @@ const RESULT: &str =
     r#"echo '{"type":"result","subtype":"success","is_error":false,"result":"the answer","num_turns":1}'"#;
 const TEXT: &str = r#"echo '{"type":"assistant","parent_tool_use_id":null,"message":{"id":"m","model":"x","content":[{"type":"text","text":"so far"}]}}'"#;
 
-/// A run of a script in the tool's place.
+/// A run of a script in Claude Code's place.
 fn bench(script: &str) -> Bench {
-    let mut bench = Bench::prompt("claude-code", "hello");
-    let program = bench.folder.path().join("claude");
+    bench_of("claude-code", script)
+}
+
+/// A run of a script in a tool's place.
+fn bench_of(tool: &str, script: &str) -> Bench {
+    let mut bench = Bench::prompt(tool, "hello");
+    let program = bench.folder.path().join("program");
     std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let env = [("ANTHROPIC_AUTH_TOKEN".to_owned(), "t".to_owned())].into();
+    let keys = ["ANTHROPIC_AUTH_TOKEN", "CODEX_API_KEY", "GEMINI_API_KEY"];
+    let env = keys.map(|name| (name.to_owned(), "t".to_owned())).into();
     bench.settings = ToolSettings { path: Some(program), own_login: Some(false), env, ..ToolSettings::default() };
     bench
 }
@@ -31,6 +37,17 @@ async fn an_end_without_a_result_is_a_failure_whatever_the_code() {
         let expected = format!("it ended with code {code} and without a result: out of luck");
         assert_eq!(done.failure(), (FailureClass::ProcessFailed, expected.as_str()));
         assert_eq!(done.partial(), "so far");
+    }
+}
+
+#[tokio::test]
+async fn output_that_is_no_json_is_shown_and_is_no_answer() {
+    for tool in ["claude-code", "codex", "gemini-cli"] {
+        let script = r#"cat; echo; echo '{"type":'; printf 'caf\351 \000 [1]\n'; echo '"done"'; echo '{}'; exit 0"#;
+        let done = bench_of(tool, script).run().await;
+        let expected = "it ended with code 0 and without a result";
+        assert_eq!(done.failure(), (FailureClass::ProcessFailed, expected), "{tool}");
+        assert_eq!(done.lines(), ["hello", "{\"type\":", "caf\u{fffd} \u{fffd} [1]", "\"done\""], "{tool}");
     }
 }
 

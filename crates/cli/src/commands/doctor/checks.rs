@@ -9,7 +9,7 @@ use swarm_agent::Settings;
 use swarm_model::ToolName;
 use swarm_model::tool::ToolHealth;
 use swarm_server::ServerConfig;
-use swarm_tools::{Registry, ToolSettings};
+use swarm_tools::{Registry, ToolSettings, Variables};
 
 use super::{Check, DoctorArgs};
 use crate::config::{Flags, load};
@@ -144,7 +144,7 @@ fn secrets(context: &Context) -> Vec<Check> {
 /// settings of tools of the first one besides.
 fn workers(args: &DoctorArgs, context: &Context) -> Result<(Vec<Check>, OfTools), Failure> {
     let data_dir = context.places.data_dir(args.data_dir.as_deref())?;
-    let known: Vec<_> = Registry::standard().names().cloned().collect();
+    let known: Vec<_> = Registry::standard(&Variables::default()).names().cloned().collect();
     let (mut checks, mut of_tools) = (Vec::new(), OfTools::new());
     for name in ["worker", "local-worker"] {
         let folder = data_dir.join(name);
@@ -234,15 +234,17 @@ async fn coordinator(context: &Context) -> Vec<Check> {
 }
 
 async fn tools(of_tools: &OfTools) -> Vec<Check> {
-    let found = Registry::standard().detect_all(of_tools).await;
+    let registry = Registry::standard(&Variables::of_process());
+    let found = registry.detect_all(of_tools).await;
     let checks = found.into_iter().map(|tool| {
         let name = format!("tool {}", tool.name);
         let version = tool.version.map_or_else(|| "found".to_owned(), |version| format!("version {version}"));
+        let account = registry.account(&tool.name, of_tools).map(|account| format!("; {account}")).unwrap_or_default();
         match tool.health {
-            ToolHealth::Ready => Check::ok(name, version),
+            ToolHealth::Ready => Check::ok(name, format!("{version}{account}")),
             ToolHealth::NotAllowed => Check::note(name, "not switched on", "switch it on in worker.toml"),
-            ToolHealth::NeedsLogin { fix } => Check::note(name, format!("{version}, not signed in"), fix),
-            ToolHealth::Missing { fix } => Check::note(name, "not found", fix),
+            ToolHealth::NeedsLogin { fix } => Check::note(name, format!("{version}, not signed in{account}"), fix),
+            ToolHealth::Missing { fix } => Check::note(name, format!("not found{account}"), fix),
         }
     });
     checks.collect()

@@ -11,7 +11,7 @@ use swarm_agent::{Agent, AgentConfig, AgentError, Host, Key, LinkStatus};
 use swarm_client::Address;
 use swarm_model::{ToolName, UserId};
 use swarm_server::AppState;
-use swarm_tools::GuardBinary;
+use swarm_tools::{GuardBinary, Variables};
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::{Failure, with_causes};
@@ -46,7 +46,12 @@ impl LocalWorker {
 
     async fn work(&self, shutdown: CancellationToken) -> Result<(), Failure> {
         let host = self.host(false)?;
-        let mut config = AgentConfig { same_coordinator: true, drain: DRAIN, ..AgentConfig::new(self.address.clone()) };
+        let mut config = AgentConfig {
+            same_coordinator: true,
+            drain: DRAIN,
+            variables: Variables::of_process(),
+            ..AgentConfig::new(self.address.clone())
+        };
         if !self.data_dir.join("worker.toml").exists() {
             // On for the first start; afterwards the owner's settings stand.
             config.allow_tools = vec![ToolName::COMMAND.parse().map_err(Failure::fault)?];

@@ -12,7 +12,7 @@ use swarm_agent::{
     runs_programs,
 };
 use swarm_model::ToolName;
-use swarm_tools::Registry;
+use swarm_tools::{Registry, Variables};
 
 use super::{local_words, person};
 use crate::context::Context;
@@ -211,7 +211,7 @@ async fn show(folder: &Folder, context: &Context) -> Result<(), Failure> {
 
 /// The settings in the folders where a worker may be.
 fn read(folder: &Folder, context: &Context) -> Result<Option<Preferences>, Failure> {
-    let known: Vec<_> = Registry::standard().names().cloned().collect();
+    let known: Vec<_> = Registry::standard(&Variables::default()).names().cloned().collect();
     for data_dir in folders(folder, context)? {
         let read = Preferences::read(&data_dir, &known);
         if let Some(preferences) = read.map_err(|error| Failure::new(Exit::Fault, with_causes(&error)))? {

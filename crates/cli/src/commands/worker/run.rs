@@ -11,7 +11,7 @@ use swarm_model::ToolName;
 use swarm_server::ServerConfig;
 use swarm_server::config::Log;
 use swarm_server::telemetry::init_logging;
-use swarm_tools::GuardBinary;
+use swarm_tools::{GuardBinary, Variables};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
@@ -79,6 +79,7 @@ pub(crate) async fn run(args: RunArgs, context: &Context) -> Result<(), Failure>
         slots: args.slots,
         allow_tools: args.allow_tools,
         drain: DRAIN,
+        variables: Variables::of_process(),
     };
     let mut agent = Agent::prepare(config.clone(), Arc::clone(&host)).await.map_err(refused)?;
     // Who belongs to that coordinator already was asked before, and the code is for a credential that is refused.

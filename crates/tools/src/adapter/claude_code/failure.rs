@@ -6,6 +6,7 @@
 use serde_json::Value;
 use swarm_model::FailureClass;
 
+use crate::adapter::failure::{self, has, is_network, is_overflow, is_spent};
 use crate::event::{Failure, RateLimit, head};
 
 /// The failure that a `result` line tells, if it tells one. `limit` is the last one that was refused.
@@ -39,14 +40,8 @@ fn words_of(result: &Value, subtype: &str) -> String {
 
 fn of_status(status: u64, words: &str, limit: Option<&RateLimit>) -> FailureClass {
     match status {
-        401 | 403 => FailureClass::Auth,
-        402 => FailureClass::Quota,
         429 => of_limit(words, limit),
-        400 | 413 if is_overflow(words) => FailureClass::ContextOverflow,
-        400 if is_spent(words) => FailureClass::Quota,
-        408 => FailureClass::Network,
-        400..=499 => FailureClass::Refused,
-        _ => FailureClass::Server,
+        _ => failure::of_status(status, words),
     }
 }
 
@@ -60,29 +55,19 @@ fn of_subtype(subtype: &str) -> Option<FailureClass> {
 }
 
 fn of_words(words: &str, limit: Option<&RateLimit>) -> FailureClass {
-    let lower = words.to_lowercase();
-    let has = |needles: &[&str]| needles.iter().any(|needle| lower.contains(needle));
-    if has(&["not logged in", "please run /login", "run `claude login`"]) {
+    if has(words, &["not logged in", "please run /login", "run `claude login`"]) {
         FailureClass::NeedsLogin
-    } else if has(&["invalid api key", "authentication", "oauth token"]) {
+    } else if has(words, &["invalid api key", "authentication", "oauth token"]) {
         FailureClass::Auth
-    } else if has(&["hit your", "usage limit", "rate limit", "rate_limit"]) {
+    } else if has(words, &["hit your", "usage limit", "rate limit", "rate_limit"]) {
         of_limit(words, limit)
     } else if is_spent(words) {
         FailureClass::Quota
     } else if is_overflow(words) {
         FailureClass::ContextOverflow
-    } else if has(&["overloaded", "internal server error"]) {
+    } else if has(words, &["overloaded", "internal server error"]) {
         FailureClass::Server
-    } else if has(&[
-        "connection",
-        "econnrefused",
-        "econnreset",
-        "enotfound",
-        "unable to connect",
-        "timed out",
-        "fetch failed",
-    ]) {
+    } else if is_network(words) {
         FailureClass::Network
     } else {
         FailureClass::ProcessFailed
@@ -91,19 +76,8 @@ fn of_words(words: &str, limit: Option<&RateLimit>) -> FailureClass {
 
 /// A window of the account that is used up, or only too many requests at once.
 fn of_limit(words: &str, limit: Option<&RateLimit>) -> FailureClass {
-    let lower = words.to_lowercase();
-    let spent =
-        ["usage limit", "session limit", "weekly limit", "hit your"].iter().any(|needle| lower.contains(needle));
-    if spent || limit.is_some_and(|limit| limit.rejected) { FailureClass::Quota } else { FailureClass::RateLimited }
-}
-
-fn is_overflow(words: &str) -> bool {
-    let lower = words.to_lowercase();
-    ["too long", "context window", "context limit", "exceeds the maximum"].iter().any(|needle| lower.contains(needle))
-}
-
-fn is_spent(words: &str) -> bool {
-    words.to_lowercase().contains("credit balance")
+    let is_spent = has(words, &["usage limit", "session limit", "weekly limit", "hit your"]);
+    if is_spent || limit.is_some_and(|limit| limit.rejected) { FailureClass::Quota } else { FailureClass::RateLimited }
 }
 
 #[cfg(test)]

@@ -1,31 +1,25 @@
 //! Reads the lines of `--output-format stream-json`.
 //!
-//! Lines are parsed as JSON and never matched by their beginning: the order of keys differs between versions.
-//! Unknown types are passed over. Text comes twice, in pieces and then as a whole message: the whole is only
+//! The order of keys differs between versions. Unknown types are passed over. Text comes twice, in pieces and then as a whole message: the whole is only
 //! used where no piece of it came.
 
 use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
-use swarm_model::task::{CostKind, Usage};
+use swarm_model::task::Usage;
 use swarm_model::{FailureClass, Timestamp};
 
 use super::failure;
-use super::ledger::{Ledger, Totals};
 use crate::adapter::OutputParser;
+use crate::adapter::ledger::{Ledger, Totals};
+use crate::adapter::output::{Line, Output};
 use crate::event::{Failure, Final, RateLimit, ToolEvent};
-use crate::framer::{Framed, Framer, Overlong, lossy};
 use crate::guard::Ended;
-
-/// No line of the stream is longer than this.
-const MAX_LINE: usize = 16 * 1024 * 1024;
-const MAX_ERROR_LINE: usize = 16 * 1024;
 
 /// The state of one stream.
 #[derive(Debug)]
 pub(super) struct Stream {
-    stdout: Framer,
-    stderr: Framer,
+    output: Output,
     ledger: Ledger,
     /// The message that is being streamed, and those that were.
     current: String,
@@ -40,8 +34,7 @@ pub(super) struct Stream {
 impl Stream {
     pub(super) fn new(ledger: Ledger) -> Self {
         Self {
-            stdout: Framer::new(MAX_LINE, Overlong::Skip),
-            stderr: Framer::new(MAX_ERROR_LINE, Overlong::Cut),
+            output: Output::new(),
             ledger,
             current: String::new(),
             streamed: HashSet::new(),
@@ -53,23 +46,11 @@ impl Stream {
         }
     }
 
-    fn framed(&mut self, chunk: Option<&[u8]>, events: &mut Vec<ToolEvent>) {
-        let mut lines = Vec::new();
-        let mut take = |framed: Framed<'_>| match framed {
-            Framed::Line(line) => lines.push(serde_json::from_slice::<Value>(line).map_err(|_| lossy(line))),
-            Framed::Skipped(n) => events.push(ToolEvent::Notice(format!("a line of {n} bytes was left out"))),
-        };
-        match chunk {
-            Some(chunk) => self.stdout.push(chunk, &mut take),
-            None => self.stdout.finish(&mut take),
-        }
-        for line in lines {
+    fn lines(&mut self, chunk: Option<&[u8]>, events: &mut Vec<ToolEvent>) {
+        for line in self.output.lines(chunk) {
             match line {
-                Ok(event) if event.is_object() => self.event(&event, events),
-                Ok(other) => events.push(ToolEvent::Stdout(other.to_string())),
-                Err(text) if text.trim().is_empty() => {}
-                // Something that is not the tool's own wrote to its output.
-                Err(text) => events.push(ToolEvent::Stdout(text)),
+                Line::Object(event) => self.event(&event, events),
+                Line::Foreign(event) => events.push(event),
             }
         }
     }
@@ -162,7 +143,7 @@ impl Stream {
         let sum = self.used.values().fold(Totals::default(), |sum, used| sum.plus(*used));
         if sum != self.told {
             self.told = sum;
-            events.push(ToolEvent::Usage(without_cost(sum)));
+            events.push(ToolEvent::Usage(sum.unpriced()));
         }
     }
 
@@ -208,34 +189,28 @@ impl Stream {
         let run = totals_of_usage(&result["usage"]).max(self.told);
         let models = result["modelUsage"].as_object().filter(|models| !models.is_empty());
         let Some((cost, models)) = result["total_cost_usd"].as_f64().zip(models) else {
-            return without_cost(run);
+            return run.unpriced();
         };
         let mut counted = models.values().fold(Totals::default(), |sum, model| sum.plus(totals_of_model(model)));
         counted.cost_microusd = (cost * 1e6).round() as u64;
         self.ledger
             .settle(result["session_id"].as_str().unwrap_or(""), counted, run)
-            .map_or_else(|| without_cost(run), Totals::usage)
+            .map_or_else(|| run.unpriced(), Totals::usage)
     }
 }
 
 impl OutputParser for Stream {
     fn stdout(&mut self, chunk: &[u8], events: &mut Vec<ToolEvent>) {
-        self.framed(Some(chunk), events);
+        self.lines(Some(chunk), events);
     }
 
     fn stderr(&mut self, chunk: &[u8], events: &mut Vec<ToolEvent>) {
-        self.stderr.push(chunk, |framed| stderr_line(framed, events));
+        self.output.errors(Some(chunk), events, |_| false);
     }
 
     fn finish(&mut self, _ended: Option<&Ended>, events: &mut Vec<ToolEvent>) {
-        self.framed(None, events);
-        self.stderr.finish(|framed| stderr_line(framed, events));
-    }
-}
-
-fn stderr_line(framed: Framed<'_>, events: &mut Vec<ToolEvent>) {
-    if let Framed::Line(line) = framed {
-        events.push(ToolEvent::Stderr(lossy(line)));
+        self.lines(None, events);
+        self.output.errors(None, events, |_| false);
     }
 }
 
@@ -301,10 +276,6 @@ fn totals_of_model(model: &Value) -> Totals {
         cache_write_tokens: count("cacheCreationInputTokens"),
         cost_microusd: 0,
     }
-}
-
-fn without_cost(totals: Totals) -> Usage {
-    Usage { cost_microusd: None, cost_kind: CostKind::Unknown, ..totals.usage() }
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ fn with_key() -> ToolSettings {
 }
 
 fn process(request: &RunRequest, settings: &ToolSettings) -> ProcessPlan {
-    match ClaudeCode::default().plan(request, settings).unwrap().way {
+    match ClaudeCode::new(Variables::default()).plan(request, settings).unwrap().way {
         Way::Process(process) => process,
         Way::Talk(_) => panic!("not a program"),
     }
@@ -73,17 +73,48 @@ fn its_configuration_is_a_folder_of_its_own_unless_the_login_is() {
 fn a_session_to_go_on_with_is_an_id() {
     let id = "01900000-0000-7000-8000-000000000001";
     assert!(process(&request(Some(id)), &with_key()).argv.contains(&format!("--resume={id}")));
-    let refused = ClaudeCode::default().plan(&request(Some("../../etc")), &with_key()).unwrap_err();
+    let refused = ClaudeCode::new(Variables::default()).plan(&request(Some("../../etc")), &with_key()).unwrap_err();
     assert_eq!(refused.as_str(), "invalid_input");
 }
 
 #[test]
 fn what_is_missing_is_refused_with_a_way_to_mend_it() {
-    let plan = |settings: &ToolSettings| ClaudeCode::default().plan(&request(None), settings).unwrap_err();
+    let plan =
+        |settings: &ToolSettings| ClaudeCode::new(Variables::default()).plan(&request(None), settings).unwrap_err();
     let absent = ToolSettings { path: Some("/no/such/claude".into()), ..with_key() };
     assert_eq!(plan(&absent).as_str(), "tool_missing");
     let keyless = ToolSettings { env: BTreeMap::new(), ..with_key() };
     assert_eq!(plan(&keyless).as_str(), "tool_needs_login");
+}
+
+#[test]
+fn a_key_of_the_environment_is_its_credential() {
+    let plan = |settings: &ToolSettings, of: &[(&str, &str)]| {
+        let tool = ClaudeCode::new(of.iter().copied().collect());
+        match tool.plan(&request(None), settings).unwrap().way {
+            Way::Process(process) => process.env,
+            Way::Talk(_) => panic!("not a program"),
+        }
+    };
+    let unset = ToolSettings { path: with_key().path, ..ToolSettings::default() };
+    let env = plan(&unset, &[("ANTHROPIC_API_KEY", "k"), ("ANTHROPIC_BASE_URL", "https://gate.example/x/")]);
+    assert_eq!(
+        (env["ANTHROPIC_API_KEY"].as_str(), env["ANTHROPIC_BASE_URL"].as_str()),
+        ("k", "https://gate.example/x")
+    );
+    assert_eq!(env[CONFIG_DIR], "/run/state/config");
+    let token = plan(&unset, &[("CLAUDE_CODE_OAUTH_TOKEN", "t")]);
+    assert!(token["CLAUDE_CODE_OAUTH_TOKEN"] == "t" && !token.contains_key("ANTHROPIC_API_KEY"), "{:?}", token.keys());
+
+    // What the settings hold is whole, and one's own login is nobody else's key.
+    let set = plan(&with_key(), &[("ANTHROPIC_API_KEY", "k"), ("ANTHROPIC_BASE_URL", "https://gate.example")]);
+    assert!(!set.contains_key("ANTHROPIC_API_KEY") && !set.contains_key("ANTHROPIC_BASE_URL"), "{:?}", set.keys());
+    let own = ToolSettings { own_login: Some(true), ..unset };
+    let tool = ClaudeCode::new([("ANTHROPIC_API_KEY", "k")].into_iter().collect());
+    assert!(tool.identity(&own).unwrap().account.key.is_none());
+    let elsewhere = ToolSettings { url: Some("https://other.example".to_owned()), ..own };
+    let elsewhere = ToolSettings { own_login: None, ..elsewhere };
+    assert_eq!(tool.plan(&request(None), &elsewhere).unwrap_err().as_str(), "tool_needs_login");
 }
 
 #[test]

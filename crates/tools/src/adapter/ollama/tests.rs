@@ -1,21 +1,11 @@
 use super::*;
 
 #[test]
-fn a_path_of_the_address_is_kept() {
-    for (address, expected) in [
-        ("http://127.0.0.1:11434", "http://127.0.0.1:11434/api/chat"),
-        ("https://models.example/ollama/", "https://models.example/ollama/api/chat"),
-    ] {
-        let settings = ToolSettings { url: Some(address.to_owned()), ..ToolSettings::default() };
-        assert_eq!(endpoint(&base_url(&settings).unwrap(), "/api/chat"), expected);
-    }
-}
-
-#[test]
 fn what_is_no_address_is_refused_with_a_hint() {
     for address in ["localhost:11434", "ollama", "file:///tmp"] {
         let settings = ToolSettings { url: Some(address.to_owned()), ..ToolSettings::default() };
-        assert!(base_url(&settings).unwrap_err().contains("such as"), "{address}");
+        let refused = Ollama::new(Variables::default()).resolve(&settings).unwrap_err();
+        assert!(matches!(&refused, Obstacle::Missing(fix) if fix.contains("such as")), "{address}: {refused:?}");
     }
 }
 

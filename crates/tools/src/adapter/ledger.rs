@@ -1,8 +1,8 @@
 //! What a session has used so far.
 //!
-//! Some versions of Claude Code count `modelUsage` and `total_cost_usd` for the session, also across
-//! `--resume`, and some for the run. The totals of a session are kept in the tool's state folder, one file
-//! each; which way a run counted shows in the numbers themselves.
+//! Codex counts tokens for the whole thread, also across `resume`. Some versions of Claude Code count
+//! `modelUsage` and `total_cost_usd` for the session, and some for the run. The totals of a session are kept in
+//! the tool's state folder, one file each; which way a run counted shows in the numbers themselves.
 
 use std::path::{Path, PathBuf};
 
@@ -58,6 +58,11 @@ impl Totals {
             cost_microusd: Some(self.cost_microusd),
             cost_kind: CostKind::Reported,
         }
+    }
+
+    /// As usage whose cost nobody told.
+    pub(super) fn unpriced(self) -> Usage {
+        Usage { cost_microusd: None, cost_kind: CostKind::Unknown, ..self.usage() }
     }
 }
 

@@ -1,0 +1,329 @@
+//! What every command-line agent must do, as one list: each tool says how it is set up and called, and
+//! [`agent_tests`] stamps the list for it. The real tool runs, against a scripted model.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use swarm_model::FailureClass;
+use swarm_model::task::{CostKind, Outcome};
+use swarm_model::tool::ToolHealth;
+use swarm_tools::{ToolEvent, ToolSettings};
+
+use crate::harness::{Bench, Done, eventually, n_sleeping};
+use crate::model_server::{Counted, ModelServer, Step};
+
+/// How one tool differs from the others.
+pub(crate) struct Agent {
+    pub(crate) tool: &'static str,
+    /// Where the path of the real one stands, and how it is got.
+    pub(crate) variable: &'static str,
+    pub(crate) advice: &'static str,
+    /// What stands behind the address of the scripted model.
+    pub(crate) base: &'static str,
+    /// What lets it write files and run commands.
+    pub(crate) settings: fn(ToolSettings) -> ToolSettings,
+    /// The model's call that writes a file.
+    pub(crate) write: fn(&Path, &str) -> Step,
+    /// The model's call that runs a command.
+    pub(crate) shell: fn(&str) -> Step,
+    /// The header that brings the key.
+    pub(crate) key: (&'static str, &'static str),
+    /// Whether it takes up an answer whose connection broke.
+    pub(crate) survives_cut: bool,
+    /// How many of it two cores bear at once.
+    pub(crate) at_once: usize,
+}
+
+/// A run of the real tool, before it starts.
+pub(crate) struct Real {
+    pub(crate) server: ModelServer,
+    pub(crate) bench: Bench,
+}
+
+impl Agent {
+    /// The real program, or a word on how to get it.
+    pub(crate) fn program(&self) -> Option<PathBuf> {
+        let program = std::env::var_os(self.variable).map(PathBuf::from);
+        if program.is_none() {
+            println!(
+                "left out: {} is not installed ({}, then set {} to its path)",
+                self.tool, self.advice, self.variable
+            );
+        }
+        program
+    }
+
+    /// A run of the real tool, or none where it is not installed.
+    pub(crate) async fn real(&self, prompt: &str, script: impl IntoIterator<Item = Step>) -> Option<Real> {
+        let program = self.program()?;
+        let server = ModelServer::start(script).await.unwrap();
+        let mut bench = Bench::prompt(self.tool, prompt);
+        let key = bench.folder.path().join("key");
+        std::fs::write(&key, "sk-test\n").unwrap();
+        bench.settings = (self.settings)(ToolSettings {
+            path: Some(program),
+            url: Some(format!("{}{}", server.url(), self.base)),
+            api_key_file: Some(key),
+            ..ToolSettings::default()
+        });
+        Some(Real { server, bench })
+    }
+
+    pub(crate) async fn run(&self, prompt: &str, script: impl IntoIterator<Item = Step>) -> Option<(Real, Done)> {
+        let real = self.real(prompt, script).await?;
+        let done = real.bench.run().await;
+        Some((real, done))
+    }
+
+    async fn fails_with(&self, step: Step, expected: FailureClass) -> Option<Done> {
+        let (_, done) = self.run("Say hello", [step]).await?;
+        assert_eq!(done.failure().0, expected, "{:?}", done.outcome);
+        Some(done)
+    }
+
+    /// An answer comes as it is, whatever stands in it, and everything of the run is known.
+    pub(crate) async fn answers(&self) {
+        let words = "Hello \"you\", {\"type\":\"result\"}\n\\ 😀 end.";
+        let Some(Real { server, bench }) = self.real("Say hello", [Step::say(words)]).await else { return };
+        // As a worker does; what it costs to ask for a version is paid then.
+        bench.adapter().detect(&bench.settings).await;
+        let done = bench.run().await;
+        assert_eq!((done.result().text.as_str(), done.text().as_str()), (words, words));
+        let usage = &done.result().usage;
+        let counted = (usage.input_tokens, usage.output_tokens, usage.cache_read_tokens);
+        let Counted { input, output, cache_read, .. } = server.counted();
+        assert_eq!(counted, (Some(input), Some(output), Some(cache_read)), "{usage:?}");
+        let record = &done.record;
+        assert!(record.session.is_some() && record.tool_version.is_some() && record.model.is_some(), "{record:?}");
+        let question = &server.questions()[0];
+        assert_eq!(question.headers[self.key.0], self.key.1);
+        assert!(question.body.to_string().contains("Say hello"));
+    }
+
+    pub(crate) async fn writes_a_file(&self) {
+        let Some(real) = self.real("Write a note", []).await else { return };
+        let file = real.bench.work().join("note.txt");
+        real.server.script([(self.write)(&file, "written by a script\n"), Step::say("It is written.")]);
+        let done = real.bench.run().await;
+        assert_eq!(done.result().text, "It is written.");
+        assert_eq!(std::fs::read_to_string(file).unwrap(), "written by a script\n");
+        assert!(done.events.iter().any(|event| matches!(event, ToolEvent::ToolCall { .. })));
+        assert!(done.events.iter().any(|event| matches!(event, ToolEvent::ToolResult { is_error: false, .. })));
+        assert_eq!(done.record.tool_calls, Some(1));
+    }
+
+    /// A command within a command; the model sees what came of it, and the key is nowhere in its environment.
+    pub(crate) async fn runs_a_nested_command(&self) {
+        // Gemini CLI takes a shell at the very beginning away, and its quotes only where nothing follows.
+        let command = "true; sh -c 'echo nested-$((6 * 7)); env | grep -c sk-test' | tee out.txt";
+        let Some((real, done)) = self.run("Run it", [(self.shell)(command), Step::say("done")]).await else { return };
+        assert_eq!(done.result().text, "done");
+        let out = std::fs::read_to_string(real.bench.work().join("out.txt")).unwrap();
+        assert!(out.starts_with("nested-42\n"), "{out}");
+        assert!(
+            real.server.questions().last().unwrap().body.to_string().contains("nested-42"),
+            "the model was not told"
+        );
+        if self.tool != "claude-code" {
+            assert_eq!(out, "nested-42\n0\n", "the command sees the key");
+        }
+    }
+
+    /// Goes on with a session in another working folder, as another attempt has one, and counts it once.
+    pub(crate) async fn goes_on_with_a_session(&self) {
+        let Some((mut real, first)) = self.run("One", [Step::say("first")]).await else { return };
+        real.bench.request.session = first.record.session.clone();
+        real.bench.request.attempt = 2;
+        real.bench.request.dirs.work = real.bench.folder.path().join("work-2");
+        real.server.script([Step::say("second")]);
+        let second = real.bench.run().await;
+        assert_eq!(second.result().text, "second");
+        assert!(real.server.questions().last().unwrap().body.to_string().contains("first"), "the tool forgot");
+        let used = |run: &Done| (run.result().usage.input_tokens, run.result().usage.output_tokens);
+        assert_eq!(used(&second), used(&first));
+        // And once more: the session has the name under which it went on.
+        real.bench.request.session = second.record.session.clone();
+        real.bench.request.attempt = 3;
+        real.server.script([Step::say("third")]);
+        assert_eq!(real.bench.run().await.result().text, "third");
+        assert!(real.server.questions().last().unwrap().body.to_string().contains("second"), "the tool forgot");
+    }
+
+    /// Its cost is what the owner of the machine says that the model costs, also of a session that went on.
+    pub(crate) async fn is_priced(&self) {
+        let Some(mut real) = self.real("One", [Step::say("first")]).await else { return };
+        let price = json!({ "input": 1.0, "output": 10.0, "cache_read": 0.1 });
+        real.bench.settings.prices = serde_json::from_value(json!({ "gpt-": price, "gemini-": price })).unwrap();
+        let first = real.bench.run().await;
+        real.bench.request.session = first.record.session.clone();
+        real.bench.request.attempt = 2;
+        for done in [&first, &real.bench.run().await] {
+            let usage = &done.result().usage;
+            assert_eq!((usage.cost_kind, usage.cost_microusd), (CostKind::Priced, Some(202)), "{usage:?}");
+        }
+    }
+
+    pub(crate) async fn knows_no_such_model(&self) {
+        self.fails_with(Step::unknown_model(), FailureClass::Refused).await;
+    }
+
+    pub(crate) async fn has_a_wrong_credential(&self) {
+        self.fails_with(Step::unauthorized(), FailureClass::Auth).await;
+    }
+
+    /// The provider's fault, at once and in the middle of an answer.
+    pub(crate) async fn meets_an_outage(&self) {
+        for status in [500, 503] {
+            self.fails_with(Step::outage(status), FailureClass::Server).await;
+        }
+        let midway = Step::FailMidway { before: vec!["half an ".to_owned()], message: "something broke".to_owned() };
+        self.fails_with(midway, FailureClass::Server).await;
+    }
+
+    pub(crate) async fn waits_for_one_rate_limit(&self) {
+        let script = [Step::rate_limited(1), Step::say("after the wait")];
+        let Some((_, done)) = self.run("Say hello", script).await else { return };
+        assert_eq!(done.result().text, "after the wait");
+        let tells = |event: &ToolEvent| match event {
+            ToolEvent::Notice(text) | ToolEvent::Stderr(text) => text.contains("429") || text.contains("Retrying"),
+            _ => false,
+        };
+        assert!(done.events.iter().any(tells), "{:?}", done.events);
+    }
+
+    pub(crate) async fn gives_up_on_a_rate_limit(&self) {
+        self.fails_with(Step::rate_limited(0), FailureClass::RateLimited).await;
+    }
+
+    /// A broken connection: taken up, or a failure that says so.
+    pub(crate) async fn loses_its_connection(&self) {
+        let cut = Step::Cut(vec!["half an ".to_owned()]);
+        let Some((_, done)) = self.run("Say hello", [cut, Step::say("whole")]).await else { return };
+        if self.survives_cut {
+            assert_eq!(done.result().text, "whole");
+        } else {
+            assert_eq!((done.failure().0, done.partial()), (FailureClass::Network, "half an "));
+        }
+    }
+
+    pub(crate) async fn is_stopped_when_it_falls_silent(&self) {
+        let Some(mut real) = self.real("Say hello", [Step::held("Hm.", "never")]).await else { return };
+        real.bench.request.limits.silence_ms = Some(6_000);
+        let done = real.bench.run().await;
+        assert_eq!(done.failure().0, FailureClass::Stalled, "{:?}", done.outcome);
+    }
+
+    /// What lies in the working folder is heeded by nobody: neither hooks nor servers nor variables.
+    pub(crate) async fn heeds_no_settings_of_its_folder(&self) {
+        let Some(real) = self.real("Say hello", [Step::say("Hello.")]).await else { return };
+        let mark = real.bench.folder.path().join("mark");
+        let touch = format!("touch {}", mark.display());
+        let hooks = json!({ "SessionStart": [{ "hooks": [{ "type": "command", "command": touch, "name": "x" }] }] });
+        let servers = json!({ "x": { "command": "touch", "args": [mark] } });
+        let settings = json!({ "hooks": hooks, "mcpServers": servers }).to_string();
+        let toml = format!("[mcp_servers.x]\ncommand = \"touch\"\nargs = [{}]\n", json!(mark));
+        let planted = [
+            (".claude/settings.json", settings.as_str()),
+            (".gemini/settings.json", settings.as_str()),
+            (".codex/config.toml", toml.as_str()),
+            (".env", "GOOGLE_CLOUD_PROJECT=theirs\n"),
+        ];
+        for (name, content) in planted {
+            let file = real.bench.work().join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, content).unwrap();
+        }
+        assert_eq!(real.bench.run().await.result().text, "Hello.");
+        assert!(!mark.exists(), "what lay in the folder was run");
+    }
+
+    /// A megabyte that begins like a flag.
+    pub(crate) async fn takes_any_prompt(&self) {
+        let prompt = format!("--help {} the end", "word ".repeat(200 * 1024));
+        let Some((real, done)) = self.run(&prompt, [Step::say("Read.")]).await else { return };
+        assert_eq!(done.result().text, "Read.");
+        assert!(real.server.questions()[0].body.to_string().contains(&prompt), "the prompt did not arrive");
+    }
+
+    /// A cancel in the middle of a nested command, which has put itself out of every group: nobody is left.
+    pub(crate) async fn leaves_nobody_behind(&self) {
+        let Some(real) = self.real("Run it", []).await else { return };
+        let mark = unique_mark();
+        let command = format!("sh -c 'setsid sh -c \"exec sleep 1000.{mark}\" & exec sleep 1001.{mark}'");
+        real.server.script([(self.shell)(&command), Step::say("done")]);
+        let going = real.bench.start();
+        eventually("both commands run", || n_sleeping(&mark) == 2).await;
+        let asked = Instant::now();
+        going.cancel.cancel();
+        let done = going.finish().await;
+        assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
+        assert!(matches!(done.outcome, Outcome::Cancelled { .. }), "{:?}", done.outcome);
+        assert_eq!(n_sleeping(&mark), 0, "left behind");
+        assert_eq!(swarm_tools::guard::sweep_marked(&real.bench.request.mark_prefix()).unwrap(), 0);
+    }
+
+    /// Several runs share what the tool keeps between them.
+    pub(crate) async fn runs_many_at_once(&self) {
+        let Some(real) = self.real("Say hello", [Step::say("Hello.")]).await else { return };
+        let benches: Vec<_> = (0..self.at_once).map(|_| real.bench.beside()).collect();
+        let going: Vec<_> = benches.iter().map(Bench::start).collect();
+        for going in going {
+            assert_eq!(going.finish().await.result().text, "Hello.");
+        }
+        assert_eq!(real.server.questions().len(), self.at_once);
+    }
+
+    pub(crate) async fn is_detected(&self, version: &str) {
+        let Some(real) = self.real("x", []).await else { return };
+        let adapter = real.bench.adapter();
+        let info = adapter.detect(&real.bench.settings).await;
+        assert_eq!(info.health, ToolHealth::Ready);
+        assert!(info.version.as_ref().is_some_and(|found| found.starts_with(version)), "{info:?}");
+        let started = Instant::now();
+        assert_eq!(adapter.detect(&real.bench.settings).await.version, info.version);
+        assert!(started.elapsed() < Duration::from_millis(100), "it was started again");
+        let settings = real.bench.settings.clone();
+        let without_key = ToolSettings { api_key_file: None, url: None, own_login: Some(false), ..settings };
+        assert!(matches!(adapter.detect(&without_key).await.health, ToolHealth::NeedsLogin { .. }));
+    }
+}
+
+/// Digits that no other test's commands carry.
+fn unique_mark() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("{:07}{:03}7", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The list, as tests of one tool.
+macro_rules! agent_tests {
+    ($agent:expr, $($name:ident => $check:ident($($argument:expr)?)),* $(,)?) => {$(
+        #[tokio::test]
+        async fn $name() {
+            $agent.$check($($argument)?).await;
+        }
+    )*};
+    ($agent:expr, version $version:literal) => {
+        $crate::agents::agent_tests! { $agent,
+            an_answer_comes_as_it_is => answers(),
+            it_writes_a_file_into_its_working_folder => writes_a_file(),
+            it_runs_a_nested_command => runs_a_nested_command(),
+            a_session_goes_on_elsewhere => goes_on_with_a_session(),
+            a_model_that_does_not_exist_is_refused => knows_no_such_model(),
+            a_refused_credential_is_one => has_a_wrong_credential(),
+            an_outage_is_the_servers => meets_an_outage(),
+            one_rate_limit_is_waited_for => waits_for_one_rate_limit(),
+            a_rate_limit_for_ever_is_one => gives_up_on_a_rate_limit(),
+            a_lost_connection_is_noticed => loses_its_connection(),
+            a_silent_one_is_stopped => is_stopped_when_it_falls_silent(),
+            settings_of_the_working_folder_are_not_heeded => heeds_no_settings_of_its_folder(),
+            any_prompt_arrives => takes_any_prompt(),
+            a_cancel_in_the_middle_of_a_nested_command_leaves_nobody => leaves_nobody_behind(),
+            many_run_at_once => runs_many_at_once(),
+            it_is_detected_with_its_version => is_detected($version),
+        }
+    };
+}
+
+pub(crate) use agent_tests;
