@@ -6,12 +6,14 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use swarm_model::change::AccountLimit;
 use swarm_model::task::Queue;
-use swarm_model::tool::ToolInfo;
+use swarm_model::tool::{Account, ToolInfo};
 use swarm_model::worker::{Capabilities, LeaseTerms, Load, Pauses, ShareLimits, ToolGrant};
 use swarm_model::{TaskNumber, Timestamp, ToolName, UserId, WorkerId, WorkerStatus};
 
 use crate::fairness::{Faded, WORKER_HALF_LIFE};
+use crate::limits::Limits;
 use crate::queue::ClassKey;
 use crate::score::{self, Score};
 
@@ -100,7 +102,7 @@ struct GroupKey {
     shared: bool,
     operators: Vec<(UserId, ShareLimits)>,
     grants: Vec<ToolGrant>,
-    tools: Vec<(ToolName, Vec<String>)>,
+    tools: Vec<(ToolName, Vec<String>, Option<Account>)>,
     os: String,
     memory_mb: u64,
     labels: Vec<(String, String)>,
@@ -192,6 +194,7 @@ pub(crate) struct Fleet {
     generation: u64,
     n_free: usize,
     touched: BTreeSet<WorkerId>,
+    limits: Limits,
 }
 
 fn group_key(profile: &WorkerProfile) -> GroupKey {
@@ -201,7 +204,7 @@ fn group_key(profile: &WorkerProfile) -> GroupKey {
         shared: profile.shared,
         operators: profile.operators.iter().map(|(user, limits)| (*user, limits.clone())).collect(),
         grants: profile.capabilities.grants.clone(),
-        tools: ready.map(|tool| (tool.name.clone(), tool.models.clone())).collect(),
+        tools: ready.map(|tool| (tool.name.clone(), tool.models.clone(), tool.account.clone())).collect(),
         os: profile.capabilities.os.clone(),
         memory_mb: profile.capabilities.memory_mb,
         labels: profile.capabilities.labels.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
@@ -215,6 +218,20 @@ impl Fleet {
 
     pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
         self.members.values()
+    }
+
+    /// Limits of the accounts that its tools use.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn limits_mut(&mut self) -> &mut Limits {
+        &mut self.limits
+    }
+
+    /// Whose allowance a tool of a worker uses.
+    pub(crate) fn account_of(&self, worker: WorkerId, tool: &ToolName) -> Option<&Account> {
+        account_of(&self.members.get(&worker)?.profile.capabilities.tools, tool)
     }
 
     /// How many workers have a free slot.
@@ -451,6 +468,9 @@ impl Fleet {
         let mut best: Option<(u32, Reverse<WorkerId>, &ToolName)> = None;
         for (group_id, points, tool) in fitting {
             let Some(Some(group)) = self.groups.get(group_id.0) else { continue };
+            if !self.limits.admits(account_of(&group.tools, tool)) {
+                continue;
+            }
             let takes = |worker: WorkerId| {
                 let only = !matches!(key.queue, Queue::Worker { worker_id } if worker_id != worker);
                 only && !key.avoid.contains(&worker)
@@ -500,8 +520,20 @@ impl Fleet {
         Some(Score { matching: choice.points, availability, balance, affinity: score::affinity(familiar) })
     }
 
+    /// Whether the account that a member would use for a class is held up by no limit.
+    pub(crate) fn is_admitted(&self, member: &Member, key: &ClassKey) -> bool {
+        Self::choice(member, key).is_some_and(|choice| {
+            self.limits.admits(account_of(&member.profile.capabilities.tools, &choice.tool))
+        })
+    }
+
+    /// The limit that keeps a member from a task of this class.
+    fn limit_on(&self, member: &Member, tool: &ToolName) -> Option<&AccountLimit> {
+        self.limits.of(account_of(&member.profile.capabilities.tools, tool))
+    }
+
     /// Why a member cannot take a task of this class now; empty where it can.
-    pub(crate) fn obstacles(member: &Member, key: &ClassKey) -> Vec<String> {
+    pub(crate) fn obstacles(&self, member: &Member, key: &ClassKey) -> Vec<String> {
         let mut reasons = Vec::new();
         if !member.profile.admits(key.user, key.queue) {
             reasons.push(match key.queue {
@@ -532,6 +564,7 @@ impl Fleet {
         }
         match Self::choice(member, key) {
             None => reasons.push(missing_tool(key, &member.profile)),
+            Some(choice) if let Some(limit) = self.limit_on(member, &choice.tool) => reasons.push(limit.sentence()),
             Some(choice) if !member.has_room_for(&choice.tool) => {
                 reasons.push(format!("it already runs as many {} tasks as it allows", choice.tool));
             }
@@ -553,6 +586,10 @@ impl Fleet {
         }
         reasons
     }
+}
+
+fn account_of<'a>(tools: &'a [ToolInfo], tool: &ToolName) -> Option<&'a Account> {
+    tools.iter().find(|info| info.name == *tool)?.account.as_ref()
 }
 
 fn count_down<K: Ord>(counts: &mut BTreeMap<K, u32>, key: &K) {

@@ -85,6 +85,19 @@ pub struct ToolInfo {
     /// How many runs of it this worker allows at once; none means as many as there are slots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_concurrent: Option<u32>,
+    /// Whose allowance it uses, where that can be known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Account>,
+}
+
+/// An account with a provider: what its limits belong to. Machines that use the same one share its limits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Account {
+    /// The same on every machine that uses the account, and nothing that a secret could be learnt from.
+    pub id: String,
+    /// What people call it: an address, or the end of a key.
+    pub label: String,
 }
 
 /// Whether a tool can be used now.

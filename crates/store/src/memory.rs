@@ -8,7 +8,7 @@ mod state;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use swarm_model::change::{Changes, EventRecord, LiveTask};
+use swarm_model::change::{AccountLimit, Changes, EventRecord, LiveTask};
 use swarm_model::invariants::AuditedTask;
 use swarm_model::{EventId, TaskNumber, TaskRef, TaskStatus, UserId, WorkerId};
 
@@ -57,6 +57,10 @@ impl TaskStore for MemoryStore {
                 log_received: state.log_received(*number, task.row.attempt),
             })
             .collect())
+    }
+
+    async fn account_limits(&self) -> Result<Vec<AccountLimit>, StoreError> {
+        Ok(self.state().limits.values().cloned().collect())
     }
 
     async fn counters(&self) -> Result<Counters, StoreError> {

@@ -109,6 +109,7 @@ impl Drive {
         for task in live {
             board.restore(task, now);
         }
+        board.restore_limits(self.deps.store.account_limits().await?, now);
         board.restore_paused(self.live.is_swarm_paused());
         self.board = board;
         Ok(())

@@ -4,7 +4,8 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use swarm_model::change::{
-    AppendLog, AttemptStatus, Changes, EventRecord, InsertTask, LateResult, OpenAttempt, UpdateAttempt, UpdateTask,
+    AppendLog, AttemptStatus, Changes, EventRecord, InsertTask, LateResult, LimitChange, OpenAttempt, UpdateAttempt,
+    UpdateTask,
 };
 use swarm_model::log::LogLine;
 use swarm_model::task::Lease;
@@ -29,6 +30,7 @@ pub(super) struct Dirty {
     logs: Vec<AppendLog>,
     log_of: HashMap<(TaskNumber, u32), usize>,
     late: Vec<LateResult>,
+    limits: BTreeMap<String, LimitChange>,
     events: Vec<EventRecord>,
 }
 
@@ -75,6 +77,14 @@ impl Dirty {
         self.late.push(late);
     }
 
+    pub(super) fn limit(&mut self, change: LimitChange) {
+        let account_id = match &change {
+            LimitChange::Hit(limit) => limit.account.id.clone(),
+            LimitChange::Over { account_id } => account_id.clone(),
+        };
+        self.limits.insert(account_id, change);
+    }
+
     pub(super) fn event(&mut self, event: EventRecord) {
         self.events.push(event);
     }
@@ -98,6 +108,7 @@ impl Board {
         let held = now.since(entry.assigned_at);
         let user = entry.head.user_id;
         let tool = entry.tool.take();
+        self.fleet.limits_mut().left((number, lease.attempt));
         self.dirty.attempt(UpdateAttempt {
             number,
             attempt: lease.attempt,
@@ -127,6 +138,7 @@ impl Board {
             attempts: dirty.attempts.into_values().collect(),
             logs: dirty.logs,
             late: dirty.late,
+            limits: dirty.limits.into_values().collect(),
             events: dirty.events,
         };
         for (number, note) in dirty.tasks {

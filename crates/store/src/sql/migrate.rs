@@ -28,8 +28,11 @@ macro_rules! migration {
 }
 
 /// Every step; the first one makes version 1.
-pub(crate) const MIGRATIONS: &[Migration] =
-    &[migration!("first", "0001_first"), migration!("share limits", "0002_share_limits")];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    migration!("first", "0001_first"),
+    migration!("share limits", "0002_share_limits"),
+    migration!("account limits", "0003_account_limits"),
+];
 
 /// The version that this program knows.
 pub(crate) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
