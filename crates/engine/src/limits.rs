@@ -67,15 +67,12 @@ impl Limits {
     }
 
     /// The time of whatever is due at `now` is over.
-    pub(crate) fn open_due(&mut self, now: Timestamp) -> bool {
-        let mut any = false;
+    pub(crate) fn open_due(&mut self, now: Timestamp) {
         for standing in self.standing.values_mut() {
             if standing.gate == Gate::Shut && standing.limit.until <= now {
                 standing.gate = Gate::Ajar;
-                any = true;
             }
         }
-        any
     }
 
     /// An attempt begins to use the account; the first one behind a limit finds out.

@@ -111,6 +111,7 @@ impl Drive {
         }
         board.restore_limits(self.deps.store.account_limits().await?, now);
         board.restore_paused(self.live.is_swarm_paused());
+        self.live.set_limits(board.limits());
         self.board = board;
         Ok(())
     }

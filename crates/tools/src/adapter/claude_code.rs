@@ -64,7 +64,7 @@ impl Adapter for ClaudeCode {
             Err(Obstacle::Missing(fix)) => ToolHealth::Missing { fix },
             Err(Obstacle::NeedsLogin(fix)) => ToolHealth::NeedsLogin { fix },
         };
-        ToolInfo { name: self.name(), version, health, models: Vec::new(), max_concurrent: settings.max_concurrent }
+        ToolInfo { name: self.name(), version, health, models: Vec::new(), max_concurrent: settings.max_concurrent, account: None }
     }
 
     fn plan(&self, request: &RunRequest, settings: &ToolSettings) -> Result<Plan, RefusalReason> {

@@ -48,7 +48,7 @@ impl Adapter for Ollama {
             Ok((version, models)) => (version, models, ToolHealth::Ready),
             Err(fix) => (None, Vec::new(), ToolHealth::Missing { fix }),
         };
-        ToolInfo { name: self.name(), version, health, models, max_concurrent: settings.max_concurrent }
+        ToolInfo { name: self.name(), version, health, models, max_concurrent: settings.max_concurrent, account: None }
     }
 
     fn plan(&self, request: &RunRequest, settings: &ToolSettings) -> Result<Plan, RefusalReason> {

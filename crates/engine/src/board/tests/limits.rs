@@ -36,7 +36,7 @@ fn a_limit_holds_up_whatever_uses_the_account_and_costs_no_attempt() {
     let row = world.last_row(first);
     assert_eq!((row.status, row.wait_until, row.failures), (TaskStatus::Waiting, Some(until), 0));
     let others = [world.submit(spec()), world.submit(spec())];
-    world.pass(HOUR - Duration::from_secs(1));
+    world.jump(HOUR - Duration::from_secs(1));
     assert_eq!(world.assigned.len(), 1, "nobody ran against the limit");
     for number in others {
         let placement = world.board.placement(number, |_| true, world.now).unwrap();
@@ -51,12 +51,12 @@ fn one_attempt_finds_out_whether_the_limit_is_over() {
     let (mut world, _, _) = at_the_limit();
     world.submit(spec());
     world.submit(spec());
-    world.pass(HOUR);
+    world.jump(HOUR);
     assert_eq!(world.assigned.len(), 2, "one probe, though three slots are free");
     let (by, attempt) = world.accept_last();
     world.report(by, attempt, spent(world.now + HOUR));
     assert_eq!(world.assigned.len(), 2, "it stands for another hour");
-    world.pass(HOUR);
+    world.jump(HOUR);
     let (by, attempt) = world.accept_last();
     assert_eq!(world.assigned.len(), 3);
     world.report(by, attempt, done("hello"));
@@ -68,7 +68,7 @@ fn one_attempt_finds_out_whether_the_limit_is_over() {
 fn a_model_that_calls_a_tool_answers_and_one_that_writes_may_be_the_refusal() {
     let (mut world, _, _) = at_the_limit();
     world.submit(spec());
-    world.pass(HOUR);
+    world.jump(HOUR);
     let (by, attempt) = world.accept_last();
     world.board.log(by, attempt, lines(1..=1)).unwrap();
     world.settle();
@@ -85,7 +85,7 @@ fn a_probe_that_comes_to_nothing_lets_the_next_one_try() {
     for failure in [failed(FailureClass::Network), failed(FailureClass::Refused)] {
         let (mut world, _, _) = at_the_limit();
         world.submit(spec());
-        world.pass(HOUR);
+        world.jump(HOUR);
         let (by, attempt) = world.accept_last();
         world.report(by, attempt, failure);
         assert_eq!(world.assigned.len(), 3, "the other task tries");
@@ -121,9 +121,9 @@ fn a_time_that_is_over_already_is_not_asked_about_at_once() {
     world.submit(spec());
     let (by, attempt) = world.accept_last();
     world.report(by, attempt, spent(world.now));
-    world.pass(Duration::from_secs(29));
+    world.jump(Duration::from_secs(29));
     assert_eq!(world.assigned.len(), 1);
-    world.pass(Duration::from_secs(1));
+    world.jump(Duration::from_secs(1));
     assert_eq!(world.assigned.len(), 2);
 }
 
@@ -146,6 +146,6 @@ fn a_limit_outlives_the_coordinator() {
     next.join(paid_by(1, "a", 1));
     let number = next.submit(spec());
     assert_eq!(next.status(number), TaskStatus::Queued);
-    next.pass(HOUR);
+    next.jump(HOUR);
     assert_eq!(next.status(number), TaskStatus::Assigned);
 }
