@@ -22,6 +22,7 @@ pub(crate) fn capabilities(slots: u32) -> Result<Capabilities> {
         health: ToolHealth::Ready,
         models: Vec::new(),
         max_concurrent: None,
+        account: None,
     };
     Ok(Capabilities {
         slots,

@@ -8,6 +8,7 @@
 //! that its own downtime loses nobody's work, and a heartbeat costs no write.
 
 mod dirty;
+mod limits;
 mod placement;
 mod reports;
 mod time;
@@ -463,6 +464,7 @@ impl Board {
         self.task_event(EventKind::TaskAssigned, number, None, now);
         self.timers.insert((now + ACCEPT_WITHIN, Timer::Accept(number, attempt)));
         self.fleet.take(worker_id, number, user, &tool, now);
+        self.enter_limit(worker_id, &tool, (number, attempt));
 
         let member = self.fleet.member(worker_id);
         let by_owner = member.is_some_and(|member| member.profile.owner == user);

@@ -6,12 +6,14 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use swarm_model::change::AccountLimit;
 use swarm_model::task::Queue;
-use swarm_model::tool::ToolInfo;
+use swarm_model::tool::{Account, ToolInfo};
 use swarm_model::worker::{Capabilities, LeaseTerms, Load, Pauses, ShareLimits, ToolGrant};
 use swarm_model::{TaskNumber, Timestamp, ToolName, UserId, WorkerId, WorkerStatus};
 
 use crate::fairness::{Faded, WORKER_HALF_LIFE};
+use crate::limits::Limits;
 use crate::queue::ClassKey;
 use crate::score::{self, Score};
 
@@ -207,6 +209,7 @@ pub(crate) struct Fleet {
     generation: u64,
     n_free: usize,
     touched: BTreeSet<WorkerId>,
+    limits: Limits,
 }
 
 fn group_key(profile: &WorkerProfile) -> GroupKey {
@@ -230,6 +233,20 @@ impl Fleet {
 
     pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
         self.members.values()
+    }
+
+    /// Limits of the accounts that its tools use.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn limits_mut(&mut self) -> &mut Limits {
+        &mut self.limits
+    }
+
+    /// Whose allowance a tool of a worker uses.
+    pub(crate) fn account_of(&self, worker: WorkerId, tool: &ToolName) -> Option<Account> {
+        account_of(&self.members.get(&worker)?.profile, tool)
     }
 
     /// How many workers have a free slot.
@@ -470,10 +487,7 @@ impl Fleet {
             let takes = |worker: WorkerId| {
                 let only = !matches!(key.queue, Queue::Worker { worker_id } if worker_id != worker);
                 only && !key.avoid.contains(&worker)
-                    && self
-                        .members
-                        .get(&worker)
-                        .is_some_and(|member| member.has_room_for(tool) && member.has_share_for(key.user, tool))
+                    && self.members.get(&worker).is_some_and(|member| self.may_take(member, key.user, tool))
             };
             // The freest that may take it, and those that know this person: nobody else can win.
             let freest = match key.queue {
@@ -516,8 +530,27 @@ impl Fleet {
         Some(Score { matching: choice.points, availability, balance, affinity: score::affinity(familiar) })
     }
 
+    /// Whether the account that a member would use for a class is held up by no limit.
+    pub(crate) fn is_admitted(&self, member: &Member, key: &ClassKey) -> bool {
+        Self::choice(member, key).is_some_and(|choice| {
+            self.limits.is_empty() || self.limits.admits(account_of(&member.profile, &choice.tool).as_ref())
+        })
+    }
+
+    /// Whether a member has room for one more run of `tool` for `user`, and the tool's account is at no limit.
+    fn may_take(&self, member: &Member, user: UserId, tool: &ToolName) -> bool {
+        member.has_room_for(tool)
+            && member.has_share_for(user, tool)
+            && (self.limits.is_empty() || self.limits.admits(account_of(&member.profile, tool).as_ref()))
+    }
+
+    /// The limit that keeps a member from a task of this class.
+    fn limit_on(&self, member: &Member, tool: &ToolName) -> Option<&AccountLimit> {
+        self.limits.of(account_of(&member.profile, tool).as_ref())
+    }
+
     /// Why a member cannot take a task of this class now; empty where it can.
-    pub(crate) fn obstacles(member: &Member, key: &ClassKey) -> Vec<String> {
+    pub(crate) fn obstacles(&self, member: &Member, key: &ClassKey) -> Vec<String> {
         let mut reasons = Vec::new();
         if !member.profile.admits(key.user, key.queue) {
             reasons.push(match key.queue {
@@ -548,6 +581,7 @@ impl Fleet {
         }
         match Self::choice(member, key) {
             None => reasons.push(missing_tool(key, &member.profile)),
+            Some(choice) if let Some(limit) = self.limit_on(member, &choice.tool) => reasons.push(limit.sentence()),
             Some(choice) if !member.has_room_for(&choice.tool) => {
                 reasons.push(format!("it already runs as many {} tasks as it allows", choice.tool));
             }
@@ -569,6 +603,11 @@ impl Fleet {
         }
         reasons
     }
+}
+
+fn account_of(profile: &WorkerProfile, tool: &ToolName) -> Option<Account> {
+    let info = profile.capabilities.tools.iter().find(|info| info.name == *tool)?;
+    Some(info.account.as_ref()?.of_machine(profile.owner, profile.worker_id))
 }
 
 fn count_down<K: Ord>(counts: &mut BTreeMap<K, u32>, key: &K) {

@@ -7,6 +7,7 @@
 pub mod board;
 mod fairness;
 mod fleet;
+mod limits;
 mod queue;
 mod score;
 

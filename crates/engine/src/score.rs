@@ -110,6 +110,7 @@ mod tests {
             health: ToolHealth::Ready,
             models: models.iter().map(|model| (*model).to_owned()).collect(),
             max_concurrent: None,
+            account: None,
         }
     }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::log::LogLine;
 use crate::task::{Outcome, RunRecord, TaskSpec, WaitReason};
+use crate::tool::Account;
 use crate::usage::{UsageKey, UsageSums};
 use crate::{
     EventId, FailureClass, RunId, TaskId, TaskNumber, TaskStatus, Timestamp, ToolName, UserId, WorkerId, WorkflowId,
@@ -384,6 +385,41 @@ pub struct EventRecord {
     pub detail: Option<String>,
 }
 
+/// A limit of an account with a provider, which holds up everything that would hit it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountLimit {
+    /// Whose it is.
+    pub account: Account,
+    /// Of what kind: a rate, or an allowance for a window.
+    pub class: FailureClass,
+    /// What the provider said, in a sentence.
+    pub detail: String,
+    /// When it was hit last.
+    pub since: Timestamp,
+    /// When it may be over, and one run tries.
+    pub until: Timestamp,
+}
+
+impl AccountLimit {
+    /// What holds work up, for people.
+    pub fn sentence(&self) -> String {
+        let Self { account, detail, until, .. } = self;
+        format!("the account {} is at its limit until {until}: {detail}", account.label)
+    }
+}
+
+/// A limit of an account that was hit, or is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LimitChange {
+    /// It was hit, or hit again.
+    Hit(AccountLimit),
+    /// The provider answers again.
+    Over {
+        /// The account's id.
+        account_id: String,
+    },
+}
+
 /// Everything that one commit writes about tasks. Applied in the order of the fields.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Changes {
@@ -401,6 +437,8 @@ pub struct Changes {
     pub logs: Vec<AppendLog>,
     /// Results that came too late.
     pub late: Vec<LateResult>,
+    /// Limits of accounts that were hit or are over; each account at most once.
+    pub limits: Vec<LimitChange>,
     /// What happened, in order.
     pub events: Vec<EventRecord>,
 }
@@ -415,6 +453,7 @@ impl Changes {
             && self.usage.is_empty()
             && self.logs.is_empty()
             && self.late.is_empty()
+            && self.limits.is_empty()
             && self.events.is_empty()
     }
 }

@@ -131,6 +131,11 @@ impl FailureClass {
         matches!(self.remedy(), Remedy::Retry { .. })
     }
 
+    /// Whether it is a limit of the account, which everything else that uses the account would hit too.
+    pub fn is_of_account(self) -> bool {
+        matches!(self, Self::RateLimited | Self::Quota)
+    }
+
     /// The name on the wire and in the store.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::{UserId, WorkerId};
+
 /// The name of a tool: 1 to 32 of `a-z`, `0-9` and `-`, beginning with a letter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -95,6 +97,32 @@ pub struct ToolInfo {
     /// How many runs of it this worker allows at once; none means as many as there are slots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_concurrent: Option<u32>,
+    /// Whose allowance it uses, where that can be known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Account>,
+}
+
+/// An account with a provider: what its limits belong to. Machines that use the same one share its limits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Account {
+    /// The same on every machine that uses the account, and nothing that a secret could be learnt from.
+    pub id: String,
+    /// What people call it: an address, or the end of a key.
+    pub label: String,
+}
+
+impl Account {
+    /// The id of an account of which only the tool knows whose it is: another on every machine.
+    pub const OWN_LOGIN: &'static str = "own-login";
+
+    /// The account that a machine tells, among those of everybody: nobody can speak for an account that is used on
+    /// somebody else's machines.
+    #[must_use]
+    pub fn of_machine(&self, owner: UserId, worker: WorkerId) -> Self {
+        let id = if self.id == Self::OWN_LOGIN { worker.to_string() } else { format!("{owner}/{}", self.id) };
+        Self { id, label: self.label.clone() }
+    }
 }
 
 /// Whether a tool can be used now.

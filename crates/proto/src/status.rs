@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use swarm_model::{Timestamp, WorkerStatus};
+use swarm_model::{FailureClass, Timestamp, ToolName, WorkerStatus};
 
 /// `GET /status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,27 @@ pub struct SwarmStatus {
     pub workers: BTreeMap<String, u64>,
     /// Free slots on them.
     pub free_slots: u32,
+    /// Limits that accounts on them are at: what uses these accounts waits.
+    #[serde(default)]
+    pub limits: Vec<AccountLimit>,
+}
+
+/// An account with a provider is at its limit. Whatever would use it waits, costs no attempt, and goes on by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AccountLimit {
+    /// What people call the account.
+    pub account: String,
+    /// The tools that use it.
+    pub tools: Vec<ToolName>,
+    /// A rate, or the allowance for a window.
+    pub class: FailureClass,
+    /// What the provider said.
+    pub detail: String,
+    /// When it was hit last.
+    pub since: Timestamp,
+    /// When one run finds out whether it is over.
+    pub until: Timestamp,
 }
 
 /// How many workers have a status.

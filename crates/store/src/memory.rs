@@ -9,7 +9,7 @@ mod usage;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use swarm_model::change::{Changes, EventRecord, LiveAttempt, LiveTask};
+use swarm_model::change::{AccountLimit, Changes, EventRecord, LiveAttempt, LiveTask};
 use swarm_model::invariants::AuditedTask;
 use swarm_model::{EventId, TaskNumber, TaskRef, TaskStatus, UserId, WorkerId};
 
@@ -66,6 +66,10 @@ impl TaskStore for MemoryStore {
                 ),
             })
             .collect())
+    }
+
+    async fn account_limits(&self) -> Result<Vec<AccountLimit>, StoreError> {
+        Ok(self.state().limits.values().cloned().collect())
     }
 
     async fn counters(&self) -> Result<Counters, StoreError> {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use swarm_model::change::{AttemptStatus, Changes, EventRecord, LiveTask, TaskHead, TaskRow};
+use swarm_model::change::{AccountLimit, AttemptStatus, Changes, EventRecord, LiveTask, TaskHead, TaskRow};
 use swarm_model::invariants::AuditedTask;
 use swarm_model::log::LogEntry;
 use swarm_model::task::{Outcome, RunRecord, TaskResult};
@@ -27,6 +27,9 @@ pub trait TaskStore: Send + Sync + std::fmt::Debug {
 
     /// Every task that has not ended, by number.
     async fn load_live(&self) -> Result<Vec<LiveTask>, StoreError>;
+
+    /// The limits of accounts that were hit and not found to be over, by the account's id.
+    async fn account_limits(&self) -> Result<Vec<AccountLimit>, StoreError>;
 
     /// The highest numbers ever given out.
     async fn counters(&self) -> Result<Counters, StoreError>;

@@ -331,6 +331,7 @@ pub fn capabilities(slots: u32, tools: &[&str]) -> Capabilities {
         health: ToolHealth::Ready,
         models: Vec::new(),
         max_concurrent: None,
+        account: None,
     };
     Capabilities {
         slots,

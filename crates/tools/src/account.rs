@@ -14,7 +14,7 @@ use std::fmt;
 use std::path::Path;
 
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use swarm_model::tool::ToolHealth;
+use swarm_model::tool::{self, ToolHealth};
 use swarm_model::worker::RefusalReason;
 use url::Url;
 
@@ -149,6 +149,18 @@ impl Account {
         let mut value = HeaderValue::from_str(&text).ok()?;
         value.set_sensitive(true);
         Some((name, value))
+    }
+
+    /// Whose allowance is used: the same wherever this key is used at this address. None where no key is.
+    pub(crate) fn payer(&self) -> Option<tool::Account> {
+        let key = self.key.as_ref()?;
+        let origin = self.base.origin().ascii_serialization();
+        let hash =
+            blake3::derive_key("garageswarm account of a provider", format!("{origin}\n{}", key.text).as_bytes());
+        let id = blake3::Hash::from_bytes(hash).to_hex()[..24].to_owned();
+        let end =
+            key.text.char_indices().rev().nth(3).filter(|_| key.text.len() >= 16).map_or("", |(at, _)| &key.text[at..]);
+        Some(tool::Account { id, label: format!("key ...{end} at {}", self.base.host_str().unwrap_or("an address")) })
     }
 
     /// A text of the provider's without our key, which some of them quote.

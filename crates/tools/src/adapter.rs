@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use swarm_model::task::{Limits, TaskInput};
-use swarm_model::tool::ToolInfo;
+use swarm_model::tool::{self, ToolInfo};
 use swarm_model::worker::RefusalReason;
 use swarm_model::{TaskId, ToolName, UserId};
 use tokio::sync::mpsc;
@@ -51,6 +51,11 @@ pub trait Adapter: Send + Sync + fmt::Debug {
     /// Which address it asks and with which key, and where both were found: a sentence for the machine's owner, which
     /// holds no key. None for a tool that asks nobody.
     fn account(&self, _settings: &ToolSettings) -> Option<String> {
+        None
+    }
+
+    /// Whose allowance a run uses, where that can be known.
+    fn payer(&self, _settings: &ToolSettings) -> Option<tool::Account> {
         None
     }
 }

@@ -66,7 +66,11 @@ impl Registry {
     /// What is there of every tool now, in the order of their names.
     pub async fn detect_all(&self, settings: &BTreeMap<ToolName, ToolSettings>) -> Vec<ToolInfo> {
         let unset = ToolSettings::default();
-        join_all(self.adapters.iter().map(|(name, adapter)| adapter.detect(settings.get(name).unwrap_or(&unset)))).await
+        let detected = self.adapters.iter().map(async |(name, adapter)| {
+            let settings = settings.get(name).unwrap_or(&unset);
+            ToolInfo { account: adapter.payer(settings), ..adapter.detect(settings).await }
+        });
+        join_all(detected).await
     }
 }
 

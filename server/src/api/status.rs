@@ -1,9 +1,13 @@
 //! The swarm at a glance.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
-use swarm_model::WorkerStatus;
 use swarm_model::rights::{Operation, Relation};
-use swarm_proto::status::{SwarmStatus, count_workers};
+use swarm_model::tool::ToolInfo;
+use swarm_model::{WorkerStatus, change};
+use swarm_proto::status::{AccountLimit, SwarmStatus, count_workers};
+use swarm_proto::workers::Worker;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -36,5 +40,25 @@ async fn read_status(State(state): State<AppState>, identity: Identity) -> Resul
         tasks: counts.into_iter().map(|(status, n)| (status.to_string(), n)).collect(),
         free_slots: takes_work.map(|worker| worker.capabilities.slots.saturating_sub(worker.running)).sum(),
         workers: count_workers(workers.iter().map(|worker| worker.status)),
+        limits: live.limits().iter().filter_map(|limit| limit_to_wire(limit, &workers)).collect(),
     }))
+}
+
+/// A limit of an account that some of these workers use.
+fn limit_to_wire(limit: &change::AccountLimit, workers: &[Worker]) -> Option<AccountLimit> {
+    let uses_it = |worker: &Worker, tool: &ToolInfo| {
+        let account = tool.account.as_ref().map(|account| account.of_machine(worker.owner_id, worker.worker_id));
+        account.is_some_and(|account| account.id == limit.account.id)
+    };
+    let tools = workers.iter().flat_map(|worker| worker.capabilities.tools.iter().map(move |tool| (worker, tool)));
+    let tools: BTreeSet<_> =
+        tools.filter(|(worker, tool)| uses_it(worker, tool)).map(|(_, tool)| tool.name.clone()).collect();
+    (!tools.is_empty()).then(|| AccountLimit {
+        account: limit.account.label.clone(),
+        tools: tools.into_iter().collect(),
+        class: limit.class,
+        detail: limit.detail.clone(),
+        since: limit.since,
+        until: limit.until,
+    })
 }

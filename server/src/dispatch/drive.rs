@@ -109,7 +109,9 @@ impl Drive {
         for task in live {
             board.restore(task, now);
         }
+        board.restore_limits(self.deps.store.account_limits().await?, now);
         board.restore_paused(self.live.is_swarm_paused());
+        self.live.set_limits(board.limits());
         self.board = board;
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use swarm_engine::WorkerView;
 use swarm_model::WorkerId;
+use swarm_model::change::AccountLimit;
 
 /// A worker as of the last commit.
 pub type LiveWorker = Arc<WorkerView>;
@@ -14,6 +15,7 @@ pub type LiveWorker = Arc<WorkerView>;
 #[derive(Debug, Clone, Default)]
 pub struct LiveWorkers {
     workers: Arc<RwLock<HashMap<WorkerId, LiveWorker>>>,
+    limits: Arc<RwLock<Arc<[AccountLimit]>>>,
     is_paused: Arc<AtomicBool>,
 }
 
@@ -26,6 +28,15 @@ impl LiveWorkers {
     /// All of them.
     pub fn all(&self) -> Vec<LiveWorker> {
         self.workers.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Limits that accounts are at.
+    pub fn limits(&self) -> Arc<[AccountLimit]> {
+        Arc::clone(&self.limits.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn set_limits(&self, limits: Vec<AccountLimit>) {
+        *self.limits.write().unwrap_or_else(PoisonError::into_inner) = limits.into();
     }
 
     /// Whether nothing is handed out.

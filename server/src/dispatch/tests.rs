@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use swarm_model::change::{Changes, EventRecord, LiveTask};
+use swarm_model::change::{AccountLimit, Changes, EventRecord, LiveTask};
 use swarm_model::day::Day;
 use swarm_model::invariants::{AuditedTask, check_tasks};
 use swarm_model::log::{LogLine, LogStream};
@@ -63,6 +63,10 @@ impl TaskStore for Fragile {
 
     async fn load_live(&self) -> Stored<Vec<LiveTask>> {
         self.inner.load_live().await
+    }
+
+    async fn account_limits(&self) -> Stored<Vec<AccountLimit>> {
+        self.inner.account_limits().await
     }
 
     async fn counters(&self) -> Stored<Counters> {
@@ -183,6 +187,7 @@ impl World {
             health: ToolHealth::Ready,
             models: Vec::new(),
             max_concurrent: None,
+            account: None,
         };
         let capabilities = Capabilities {
             slots: 2,

@@ -194,6 +194,7 @@ mod tests {
             tasks: tasks_by_status,
             workers: Default::default(),
             free_slots: 0,
+            limits: Vec::new(),
         });
         swarm.learn(tasks);
         swarm.learn_workers(workers);

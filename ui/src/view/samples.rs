@@ -100,7 +100,14 @@ pub(crate) fn worker(name: &str) -> Worker {
 }
 
 pub(crate) fn tool(name: &str, health: ToolHealth) -> ToolInfo {
-    ToolInfo { name: name.parse().unwrap(), version: None, health, models: Vec::new(), max_concurrent: None }
+    ToolInfo {
+        name: name.parse().unwrap(),
+        version: None,
+        health,
+        models: Vec::new(),
+        max_concurrent: None,
+        account: None,
+    }
 }
 
 pub(crate) fn event(kind: EventKind) -> EventRecord {

@@ -24,7 +24,7 @@ fn assignment(tool: &str, user: &str, by_owner: bool) -> Assignment {
 }
 
 fn tool(name: &str, health: ToolHealth, max_concurrent: Option<u32>) -> ToolInfo {
-    ToolInfo { name: name.parse().unwrap(), version: None, health, models: Vec::new(), max_concurrent }
+    ToolInfo { name: name.parse().unwrap(), version: None, health, models: Vec::new(), max_concurrent, account: None }
 }
 
 fn run(tool: &str, user: &str, by_owner: bool) -> Running {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use swarm_model::{TaskStatus, Timestamp, WorkerStatus};
+use swarm_model::{TaskStatus, Timestamp, ToolName, WorkerStatus};
 use swarm_proto::status::SwarmStatus;
 
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::table::Facts;
-use crate::readable::{WARN, ago};
+use crate::readable::{WARN, ago, cut, plain, until};
 
 pub(crate) async fn run(context: &Context) -> Result<(), Failure> {
     let client = context.client()?;
@@ -30,6 +30,12 @@ fn words(status: &SwarmStatus, address: &str, now: Timestamp) -> String {
         .fact("your tasks", counts(&status.tasks, &tasks, "none yet: `garageswarm task submit PROMPT`"))
         .fact("workers", counts(&status.workers, &workers, "none: `garageswarm key create` begins one"))
         .fact("free slots", status.free_slots.to_string());
+    for limit in &status.limits {
+        let tools = limit.tools.iter().map(ToolName::as_str).collect::<Vec<_>>().join(", ");
+        let (account, until) = (plain(&limit.account), until(now, limit.until));
+        let detail = cut(&limit.detail, 100);
+        facts.fact("at a limit", format!("{WARN}{tools} with {account}, tried again {until}{WARN:#}: {detail}"));
+    }
     facts.text()
 }
 
@@ -51,6 +57,8 @@ mod tests {
         let status: SwarmStatus = serde_json::from_value(serde_json::json!({
             "version": "0.1.0", "started_at": "2026-11-20T10:00:00Z", "paused": true,
             "tasks": {"queued": 3, "running": 1, "failed": 0}, "workers": {}, "free_slots": 0,
+            "limits": [{"account": "key ...a1b2", "tools": ["anthropic-api", "claude-code"], "class": "quota",
+                "detail": "five hours are spent", "since": "2026-11-20T11:00:00Z", "until": "2026-11-20T12:20:00Z"}],
         }))
         .unwrap();
         let text = words(&status, "http://127.0.0.1:8420", "2026-11-20T12:00:00Z".parse().unwrap());
@@ -61,6 +69,7 @@ mod tests {
         your tasks   3 queued, 1 running
         workers      none: `garageswarm key create` begins one
         free slots   0
+        at a limit   anthropic-api, claude-code with key ...a1b2, tried again in 20m 00s: five hours are spent
         ");
     }
 }

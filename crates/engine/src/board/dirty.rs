@@ -4,8 +4,8 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use swarm_model::change::{
-    AddUsage, AppendLog, AttemptStatus, Changes, EventRecord, InsertTask, LateResult, OpenAttempt, UpdateAttempt,
-    UpdateTask,
+    AddUsage, AppendLog, AttemptStatus, Changes, EventRecord, InsertTask, LateResult, LimitChange, OpenAttempt,
+    UpdateAttempt, UpdateTask,
 };
 use swarm_model::log::LogLine;
 use swarm_model::task::{Lease, RunRecord};
@@ -33,6 +33,7 @@ pub(super) struct Dirty {
     logs: Vec<AppendLog>,
     log_of: HashMap<(TaskNumber, u32), usize>,
     late: Vec<LateResult>,
+    limits: BTreeMap<String, LimitChange>,
     events: Vec<EventRecord>,
 }
 
@@ -85,6 +86,14 @@ impl Dirty {
         self.late.push(late);
     }
 
+    pub(super) fn limit(&mut self, change: LimitChange) {
+        let account_id = match &change {
+            LimitChange::Hit(limit) => limit.account.id.clone(),
+            LimitChange::Over { account_id } => account_id.clone(),
+        };
+        self.limits.insert(account_id, change);
+    }
+
     pub(super) fn event(&mut self, event: EventRecord) {
         self.events.push(event);
     }
@@ -121,6 +130,7 @@ impl Board {
                 record: record.as_ref(),
             });
         }
+        self.fleet.limits_mut().left((number, lease.attempt));
         self.dirty.attempt(UpdateAttempt {
             number,
             attempt: lease.attempt,
@@ -152,6 +162,7 @@ impl Board {
             usage: dirty.usage.into_iter().map(|(key, sums)| AddUsage { key, sums }).collect(),
             logs: dirty.logs,
             late: dirty.late,
+            limits: dirty.limits.into_values().collect(),
             events: dirty.events,
         };
         for (number, note) in dirty.tasks {

@@ -53,7 +53,7 @@ impl Board {
                     let known = familiar.is_some_and(|familiar| familiar.contains(&member.profile.worker_id));
                     Fleet::score_of(member, &entry.class, known, now)
                 },
-                obstacles: Fleet::obstacles(member, &entry.class),
+                obstacles: self.fleet.obstacles(member, &entry.class),
             })
             .collect();
         candidates.sort_by_key(|candidate| {

@@ -2,11 +2,12 @@
 
 use swarm_model::change::{AttemptStatus, EventKind, LateResult, UpdateAttempt};
 use swarm_model::failure::{Place, Remedy, When};
-use swarm_model::log::LogLine;
+use swarm_model::log::{LogLine, LogStream};
 use swarm_model::task::{Lease, MAX_LOSSES_IN_A_ROW, OnLoss, Outcome, RunRecord, WaitReason};
 use swarm_model::worker::{AttemptRef, RefusalReason};
 use swarm_model::{FailureClass, TaskEvent, TaskNumber, TaskState, Timestamp, WorkerId};
 
+use super::limits::limit_end;
 use super::{Board, REFUSED_PAUSE, Staleness, Verdict};
 use crate::queue::ClassKey;
 
@@ -123,12 +124,17 @@ impl Board {
                 is_next
             })
             .collect();
+        // A model that calls a tool is one that answers. A text may be the provider's refusal.
+        let answers = fresh.iter().any(|line| line.stream == LogStream::ToolCall);
         if !fresh.is_empty() {
             let first_seq = entry.row.log_seq + 1;
             entry.row.log_seq += fresh.len() as u64;
             entry.log_received = received;
             self.dirty.updated(number);
             self.dirty.log(number, lease.attempt, first_seq, fresh);
+        }
+        if answers {
+            self.end_limit((number, lease.attempt));
         }
         Ok(received)
     }
@@ -153,6 +159,10 @@ impl Board {
         if self.accept(worker, quoted, now).is_err() {
             return Verdict::Late;
         }
+        let account = match &outcome {
+            Outcome::Failed { class, .. } if class.is_of_account() => self.account_used(worker, number, &record),
+            Outcome::Failed { .. } | Outcome::Completed { .. } | Outcome::Cancelled { .. } => None,
+        };
         let record = Some(record);
         let attempt = lease.attempt;
         let cancel_requested = self.is_cancel_requested(worker, quoted);
@@ -162,6 +172,7 @@ impl Board {
         }
         match outcome {
             Outcome::Completed { result } => {
+                self.end_limit((number, attempt));
                 self.close_attempt(number, lease, AttemptStatus::Completed, None, None, record, now);
                 self.dirty.result(number, serde_json::to_string(&result).ok());
                 self.transition(number, TaskEvent::Complete { attempt }, now);
@@ -194,7 +205,14 @@ impl Board {
             Outcome::Failed { class, error, resets_at, partial } => {
                 self.keep_partial(number, partial);
                 self.close_attempt(number, lease, AttemptStatus::Failed, Some(class), Some(error.clone()), record, now);
-                self.after_failure(number, lease, class, error, resets_at, now);
+                let until = account.map(|account| self.hit_limit(account, class, &error, resets_at, now));
+                // Another account may do: somebody else's machine, or one that is signed in as somebody else.
+                if until.is_some() && self.has_open_way(number) {
+                    self.note_failure(number, class, error);
+                    self.requeue(number, lease, now, now);
+                } else {
+                    self.after_failure(number, lease, class, error, until.or(resets_at), now);
+                }
             }
         }
         Verdict::Applied
@@ -203,6 +221,12 @@ impl Board {
     fn keep_partial(&mut self, number: TaskNumber, partial: Option<swarm_model::task::TaskResult>) {
         if let Some(partial) = partial {
             self.dirty.result(number, serde_json::to_string(&partial).ok());
+        }
+    }
+
+    fn note_failure(&mut self, number: TaskNumber, class: FailureClass, error: String) {
+        if let Some(entry) = self.tasks.get_mut(&number) {
+            (entry.row.failure_class, entry.row.error) = (Some(class), Some(error));
         }
     }
 
@@ -215,9 +239,8 @@ impl Board {
         resets_at: Option<Timestamp>,
         now: Timestamp,
     ) {
+        self.note_failure(number, class, error.clone());
         let Some(entry) = self.tasks.get_mut(&number) else { return };
-        entry.row.failure_class = Some(class);
-        entry.row.error = Some(error.clone());
         let policy = entry.head.spec.retry;
         let Remedy::Retry { place, when, counts } = class.remedy() else {
             return self.give_up(number, lease, class, error, now);
@@ -239,7 +262,7 @@ impl Board {
         match when {
             When::AfterBackoff => self.requeue(number, lease, now + policy.backoff(failures), now),
             When::AtReset(unnamed) => {
-                let until = resets_at.filter(|until| *until > now).unwrap_or(now + unnamed);
+                let until = limit_end(resets_at, unnamed, now);
                 let event = TaskEvent::Park { attempt: lease.attempt, reason: WaitReason::Quota, until: Some(until) };
                 self.transition(number, event, now);
                 self.task_event(EventKind::TaskWaiting, number, Some(class.as_str().to_owned()), now);

@@ -2,6 +2,7 @@
 
 mod allocation;
 mod leases;
+mod limits;
 mod outcomes;
 mod random;
 mod shares;
@@ -9,10 +10,10 @@ mod shares;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use swarm_model::change::Changes;
+use swarm_model::change::{Changes, LimitChange};
 use swarm_model::log::{LogLine, LogStream};
 use swarm_model::task::{Outcome, Priority, Queue, RunRecord, TaskInput, TaskResult, TaskSpec};
-use swarm_model::tool::{ToolHealth, ToolInfo};
+use swarm_model::tool::{Account, ToolHealth, ToolInfo};
 use swarm_model::worker::{AttemptRef, Capabilities, LeaseTerms, Load, Pauses, ShareLimits, ToolGrant};
 use swarm_model::{FailureClass, TaskId, TaskNumber, TaskStatus, Timestamp, UserId, WorkerId};
 use uuid::Uuid;
@@ -36,6 +37,7 @@ fn tool(name: &str) -> ToolInfo {
         health: ToolHealth::Ready,
         models: Vec::new(),
         max_concurrent: None,
+        account: None,
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) enum Timer {
     WallClock(TaskNumber, u32),
     /// A worker may have fallen silent.
     Lease(WorkerId),
+    /// The limit of an account may be over.
+    Limit,
 }
 
 /// How late a timer may be looked at before this counts as an absence of ours. A busy coordinator looks at every turn.
@@ -74,6 +76,7 @@ impl Board {
             Timer::QueueWait(number) => self.end_queue_wait(number, now),
             Timer::WallClock(number, attempt) => self.end_wall_clock(number, attempt, now),
             Timer::Lease(worker) => self.end_lease(worker, now),
+            Timer::Limit => self.fleet.limits_mut().open_due(now),
         }
     }
 

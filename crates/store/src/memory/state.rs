@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 
 use swarm_model::TaskNumber;
-use swarm_model::change::{AppendLog, AttemptStatus, Changes, EventRecord, LateResult, UpdateAttempt};
+use swarm_model::change::{
+    AccountLimit, AppendLog, AttemptStatus, Changes, EventRecord, LateResult, LimitChange, UpdateAttempt,
+};
 use swarm_model::log::LogEntry;
 use swarm_model::usage::{EndedAttempt, UsageKey, UsageSums};
 
@@ -17,6 +19,7 @@ pub(super) struct State {
     pub(super) logs: BTreeMap<TaskNumber, Vec<StoredLog>>,
     pub(super) events: Vec<EventRecord>,
     pub(super) usage: BTreeMap<UsageKey, UsageSums>,
+    pub(super) limits: BTreeMap<String, AccountLimit>,
     pub(super) last_number: i64,
 }
 
@@ -136,6 +139,12 @@ impl State {
         }
         for late in &changes.late {
             self.keep_late(late);
+        }
+        for change in &changes.limits {
+            match change {
+                LimitChange::Hit(limit) => drop(self.limits.insert(limit.account.id.clone(), limit.clone())),
+                LimitChange::Over { account_id } => drop(self.limits.remove(account_id)),
+            }
         }
         self.events.extend(changes.events.iter().cloned());
     }

@@ -32,6 +32,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!("first", "0001_first"),
     migration!("share limits", "0002_share_limits"),
     migration!("usage", "0003_usage"),
+    migration!("account limits", "0004_account_limits"),
 ];
 
 /// The version that this program knows.

@@ -7,7 +7,7 @@ mod read;
 mod spec;
 
 use async_trait::async_trait;
-use swarm_model::change::{Changes, EventRecord, LiveTask};
+use swarm_model::change::{AccountLimit, Changes, EventRecord, LiveTask};
 use swarm_model::invariants::AuditedTask;
 use swarm_model::{EventId, TaskNumber, TaskRef, UserId, WorkerId};
 
@@ -41,6 +41,10 @@ impl TaskStore for SqlStore {
     async fn load_live(&self) -> Result<Vec<LiveTask>, StoreError> {
         let from = move_live_from(&self.db).await?;
         read::load_live(&self.db, from).await
+    }
+
+    async fn account_limits(&self) -> Result<Vec<AccountLimit>, StoreError> {
+        read::account_limits(&self.db).await
     }
 
     async fn counters(&self) -> Result<Counters, StoreError> {

@@ -58,6 +58,7 @@ macro_rules! task_store_suite {
             a_late_result_is_evidence_and_nothing_else,
             events_are_seen_by_those_they_concern,
             what_ran_on_a_worker_is_found_without_its_text,
+            limits_of_accounts_stand_until_they_are_over,
             only_ended_tasks_are_deleted,
             any_text_is_kept,
             invariants_hold_through_a_life,

@@ -15,7 +15,7 @@ use reqwest::Response;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 use swarm_model::time::{Clock, SystemClock};
-use swarm_model::tool::{ToolHealth, ToolInfo};
+use swarm_model::tool::{self, ToolHealth, ToolInfo};
 use swarm_model::worker::RefusalReason;
 use swarm_model::{FailureClass, ToolName};
 use url::Url;
@@ -134,7 +134,14 @@ impl Adapter for Api {
 
     async fn detect(&self, settings: &ToolSettings) -> ToolInfo {
         let (models, health) = self.look(settings).await;
-        ToolInfo { name: self.name(), version: None, health, models, max_concurrent: settings.max_concurrent }
+        ToolInfo {
+            name: self.name(),
+            version: None,
+            health,
+            models,
+            max_concurrent: settings.max_concurrent,
+            account: None,
+        }
     }
 
     fn plan(&self, request: &RunRequest, settings: &ToolSettings) -> Result<Plan, RefusalReason> {
@@ -164,6 +171,10 @@ impl Adapter for Api {
 
     fn account(&self, settings: &ToolSettings) -> Option<String> {
         Account::resolve(self.dialect.provider(), settings, &self.variables).ok().map(|account| account.sentence())
+    }
+
+    fn payer(&self, settings: &ToolSettings) -> Option<tool::Account> {
+        self.resolve(settings).ok()?.payer()
     }
 }
 

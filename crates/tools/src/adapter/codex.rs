@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use swarm_model::ToolName;
-use swarm_model::tool::{ToolHealth, ToolInfo};
+use swarm_model::tool::{self, ToolHealth, ToolInfo};
 use swarm_model::worker::RefusalReason;
 use uuid::Uuid;
 
@@ -68,7 +68,14 @@ impl Adapter for Codex {
         };
         let checked = program.and_then(|_| check_login(&self.identity(settings)?, settings));
         let health = checked.map_or_else(ToolHealth::from, |()| ToolHealth::Ready);
-        ToolInfo { name: self.name(), version, health, models: Vec::new(), max_concurrent: settings.max_concurrent }
+        ToolInfo {
+            name: self.name(),
+            version,
+            health,
+            models: Vec::new(),
+            max_concurrent: settings.max_concurrent,
+            account: None,
+        }
     }
 
     fn plan(&self, request: &RunRequest, settings: &ToolSettings) -> Result<Plan, RefusalReason> {
@@ -99,6 +106,10 @@ impl Adapter for Codex {
 
     fn account(&self, settings: &ToolSettings) -> Option<String> {
         Some(self.identity(settings).ok()?.sentence())
+    }
+
+    fn payer(&self, settings: &ToolSettings) -> Option<tool::Account> {
+        self.identity(settings).ok()?.payer()
     }
 }
 

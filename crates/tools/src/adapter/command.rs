@@ -37,6 +37,7 @@ impl Adapter for Command {
             health: ToolHealth::Ready,
             models: Vec::new(),
             max_concurrent: settings.max_concurrent,
+            account: None,
         }
     }
 

@@ -36,6 +36,7 @@ impl Adapter for Demo {
             health: ToolHealth::Ready,
             models: MODELS.map(|(name, _)| name.to_owned()).into(),
             max_concurrent: settings.max_concurrent,
+            account: None,
         }
     }
 

@@ -75,7 +75,7 @@ impl Adapter for Ollama {
 
     async fn detect(&self, settings: &ToolSettings) -> ToolInfo {
         let (version, models, health) = self.look(settings).await;
-        ToolInfo { name: self.name(), version, health, models, max_concurrent: settings.max_concurrent }
+        ToolInfo { name: self.name(), version, health, models, max_concurrent: settings.max_concurrent, account: None }
     }
 
     fn plan(&self, request: &RunRequest, settings: &ToolSettings) -> Result<Plan, RefusalReason> {

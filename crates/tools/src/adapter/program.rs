@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use swarm_model::task::{CostKind, Usage};
+use swarm_model::tool;
 use swarm_model::worker::RefusalReason;
 use uuid::Uuid;
 
@@ -38,6 +39,14 @@ impl Identity {
         let own_login = settings.own_login.unwrap_or_else(|| account.is_unset());
         let home = if own_login { variables.get(home).map(str::to_owned) } else { None };
         Ok(Self { account, own_login, home })
+    }
+
+    /// Whose allowance is used.
+    pub(super) fn payer(&self) -> Option<tool::Account> {
+        if !self.own_login {
+            return self.account.payer();
+        }
+        Some(tool::Account { id: tool::Account::OWN_LOGIN.to_owned(), label: "the login of that machine".to_owned() })
     }
 
     /// For the machine's owner.

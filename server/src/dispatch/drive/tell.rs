@@ -102,6 +102,9 @@ impl Drive {
     pub(super) fn tell(&mut self, turn: Turn) {
         let Turn { changes, answers, effects, views } = turn;
         self.live.update(views);
+        if !changes.limits.is_empty() {
+            self.live.set_limits(self.board.limits());
+        }
         crash::point("answer.before");
         for answer in answers {
             self.give(answer);

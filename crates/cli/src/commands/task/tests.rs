@@ -121,7 +121,9 @@ fn the_list() {
         "number": 9, "status": "running", "started_at": "2026-11-20T10:09:30Z", "cancel_requested_at": "2026-11-20T12:09:30Z",
     }));
     let backing_off = task(serde_json::json!({"number": 10, "ready_at": "2026-11-20T12:10:30Z", "attempt": 1}));
-    let waiting = task(serde_json::json!({"number": 11, "status": "waiting", "wait_reason": "quota"}));
+    let waiting = task(
+        serde_json::json!({"number": 11, "status": "waiting", "wait_reason": "quota", "wait_until": "2026-11-20T12:30:00Z"}),
+    );
     let page = Page { items: vec![failed(), waiting, backing_off, ending, running, done()], next_cursor: None };
     insta::assert_snapshot!(plainly(&words::list(&page, false, now())));
     let empty = Page { items: Vec::new(), next_cursor: None };

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use swarm_client::Client;
-use swarm_model::task::{CostKind, TaskInput, Usage};
+use swarm_model::task::{CostKind, TaskInput, Usage, WaitReason};
 use swarm_model::{TaskStatus, Timestamp, WorkerId};
 use swarm_proto::Page;
 use swarm_proto::tasks::{Candidate, Placement, Task};
@@ -44,7 +44,11 @@ fn state(task: &Task, now: Timestamp) -> String {
             None => "running".to_owned(),
         },
         TaskStatus::Waiting => match task.wait_reason {
-            Some(reason) => format!("waiting for {}", reason.as_str()),
+            Some(WaitReason::Quota) => match task.wait_until {
+                Some(then) => format!("parked, again {}", until(now, then)),
+                None => "parked".to_owned(),
+            },
+            Some(reason @ (WaitReason::Approval | WaitReason::Budget)) => format!("waiting for {}", reason.as_str()),
             None => "waiting".to_owned(),
         },
         TaskStatus::Failed => match task.failure_class {

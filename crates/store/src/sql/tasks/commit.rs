@@ -2,7 +2,7 @@
 //!
 //! Rows are put together before the writer is taken, so that nobody waits for that.
 
-use swarm_model::change::{AttemptStatus, Changes, InsertTask, UpdateTask};
+use swarm_model::change::{AttemptStatus, Changes, InsertTask, LimitChange, UpdateTask};
 
 use crate::error::{Conflict, StoreError};
 use crate::sql::database::{Database, Transaction, broken_constraint};
@@ -19,6 +19,8 @@ const EDIT: Statement = sql!("tasks/edit");
 const OPEN_ATTEMPTS: Statement = sql!("tasks/open_attempts");
 const UPDATE_ATTEMPTS: Statement = sql!("tasks/update_attempts");
 const APPEND_LOGS: Statement = sql!("tasks/append_logs");
+const KEEP_LIMITS: Statement = sql!("tasks/keep_limits");
+const END_LIMITS: Statement = sql!("tasks/end_limits");
 const INSERT_EVENTS: Statement = sql!("tasks/insert_events");
 
 pub(super) async fn commit(db: &Database, changes: &Changes) -> Result<(), StoreError> {
@@ -32,6 +34,7 @@ pub(super) async fn commit(db: &Database, changes: &Changes) -> Result<(), Store
     let attempts = attempts_rows(changes);
     let logs = pack_logs(&changes.logs)?;
     let mut used = usage::additions(&changes.usage);
+    let (hit, over) = limit_rows(changes);
     let events = events_rows(changes);
 
     let mut tx = db.begin().await?;
@@ -43,6 +46,8 @@ pub(super) async fn commit(db: &Database, changes: &Changes) -> Result<(), Store
     tx.write(&APPEND_LOGS, logs).await?;
     late::keep(&mut tx, &changes.late, &mut used).await?;
     usage::add(&mut tx, used).await?;
+    tx.write(&KEEP_LIMITS, hit).await?;
+    tx.write(&END_LIMITS, over).await?;
     write_new(&mut tx, &INSERT_EVENTS, events, |_| false).await?;
     tx.commit().await
 }
@@ -169,6 +174,25 @@ fn attempts_rows(changes: &Changes) -> Rows {
             update.error.as_deref(),
         ]
     }))
+}
+
+/// Limits that were hit, and accounts that are at none any more.
+fn limit_rows(changes: &Changes) -> (Rows, Rows) {
+    let (mut hit, mut over) = (Rows::default(), Rows::default());
+    for change in &changes.limits {
+        match change {
+            LimitChange::Hit(limit) => hit.push(cells![
+                limit.account.id.as_str(),
+                limit.account.label.as_str(),
+                limit.class,
+                limit.detail.as_str(),
+                limit.since,
+                limit.until,
+            ]),
+            LimitChange::Over { account_id } => over.push(cells![account_id.as_str()]),
+        }
+    }
+    (hit, over)
 }
 
 fn events_rows(changes: &Changes) -> Rows {

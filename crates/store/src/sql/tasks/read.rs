@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use swarm_model::change::{AttemptStatus, EventRecord, LiveAttempt, LiveTask, TaskHead, TaskRow};
+use swarm_model::change::{AccountLimit, AttemptStatus, EventRecord, LiveAttempt, LiveTask, TaskHead, TaskRow};
 use swarm_model::invariants::AuditedTask;
+use swarm_model::tool::Account;
 use swarm_model::{EventId, TaskNumber, TaskRef, UserId, WorkerId};
 
 use crate::error::StoreError;
@@ -31,6 +32,7 @@ const EVENTS_SCOPED: Statement = sql!("tasks/events_scoped");
 const OLDEST_EVENT: Statement = sql!("tasks/oldest_event");
 const COUNTS: Statement = sql!("tasks/counts");
 const COUNTS_OF_USER: Statement = sql!("tasks/counts_of_user");
+const LIMITS: Statement = sql!("tasks/limits");
 const CHECK_TASKS: Statement = sql!("tasks/check_tasks");
 const CHECK_ATTEMPTS: Statement = sql!("tasks/check_attempts");
 const CHECK_LOGS: Statement = sql!("tasks/check_logs");
@@ -59,6 +61,20 @@ fn open(fields: Fields<'_>) -> Result<Option<LiveAttempt>, StoreError> {
     let Some(tool) = fields.opt_parsed("open_tool")? else { return Ok(None) };
     let (model, started_at) = (fields.opt_text("open_model")?, fields.opt_time("open_started_at")?);
     Ok(Some(LiveAttempt { tool, model, started_at }))
+}
+
+pub(super) async fn account_limits(db: &Database) -> Result<Vec<AccountLimit>, StoreError> {
+    let limit = |row: &Row| {
+        let fields = row.of("account_limits", "account_id");
+        Ok(AccountLimit {
+            account: Account { id: fields.text("account_id")?, label: fields.text("label")? },
+            class: fields.name("class")?,
+            detail: fields.text("detail")?,
+            since: fields.time("since")?,
+            until: fields.time("until")?,
+        })
+    };
+    db.read(&LIMITS, Vec::new()).await?.iter().map(limit).collect()
 }
 
 pub(super) async fn counters(db: &Database) -> Result<Counters, StoreError> {

@@ -1,11 +1,14 @@
 use std::sync::atomic::AtomicI64;
 
-use swarm_model::change::{AttemptStatus, Changes, EventKind, EventRecord, LateResult, TaskRow, UpdateTask};
+use swarm_model::change::{
+    AccountLimit, AttemptStatus, Changes, EventKind, EventRecord, LateResult, LimitChange, TaskRow, UpdateTask,
+};
 use swarm_model::invariants::check_tasks;
 use swarm_model::task::{
     CostKind, Limits, OnLoss, Outcome, Priority, Queue, Requirements, RetryPolicy, RunRecord, TaskInput, TaskResult,
     WaitReason,
 };
+use swarm_model::tool::Account;
 use swarm_model::{EventId, FailureClass, RunId, TaskNumber, TaskRef, TaskStatus, Timestamp, UserId, WorkflowId};
 
 use super::HasTasks;
@@ -374,6 +377,26 @@ pub(crate) async fn what_ran_on_a_worker_is_found_without_its_text(backend: &imp
     assert_eq!(on(2, 1, 10, 0).await, []);
     let seen = store.attempts_on(worker(2), TaskNumber(1), TaskNumber(10), 1).await.unwrap();
     assert_eq!((seen[0].user_id, seen[0].task_id), (second.head.user_id, second.head.task_id));
+}
+
+pub(crate) async fn limits_of_accounts_stand_until_they_are_over(backend: &impl HasTasks) {
+    let store = backend.tasks();
+    assert_eq!(store.account_limits().await.unwrap(), []);
+    let limit = |id: &str, until| AccountLimit {
+        account: Account { id: id.to_owned(), label: format!("account {id}") },
+        class: FailureClass::Quota,
+        detail: "five hours are spent".to_owned(),
+        since: START,
+        until,
+    };
+    let write = async |limits| store.commit(&Changes { limits, ..Changes::default() }).await.unwrap();
+    let (first, second, later) = (limit("a", START), limit("b", START), limit("a", Timestamp::FAR_FUTURE));
+    write(vec![LimitChange::Hit(first), LimitChange::Hit(second.clone())]).await;
+    write(vec![LimitChange::Hit(later.clone())]).await;
+    assert_eq!(store.account_limits().await.unwrap(), [later.clone(), second]);
+    write(vec![LimitChange::Over { account_id: "b".to_owned() }]).await;
+    write(vec![LimitChange::Over { account_id: "never there".to_owned() }]).await;
+    assert_eq!(store.account_limits().await.unwrap(), [later]);
 }
 
 pub(crate) async fn only_ended_tasks_are_deleted(backend: &impl HasTasks) {
