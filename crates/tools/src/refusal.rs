@@ -11,6 +11,7 @@ use reqwest::header::{HeaderMap, LOCATION};
 use serde_json::Value;
 use swarm_model::{FailureClass, Timestamp};
 
+pub(crate) use self::reset::googles_midnight;
 use crate::account::Account;
 use crate::event::{Failure, RateLimit, head};
 use crate::framer::lossy;
