@@ -24,9 +24,9 @@ const SHOWN_BODY: usize = 200;
 const SHOWN_WORDS: usize = 1000;
 
 /// Who was asked for what, as sentences name it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Asked<'a> {
-    pub(crate) who: &'a str,
+    pub(crate) who: String,
     pub(crate) account: &'a Account,
     pub(crate) model: Option<&'a str>,
     /// What a model that is not there means: another model mends it, or another machine.
