@@ -129,8 +129,7 @@ impl Account {
     pub(crate) fn with_key_for(self, provider: &Provider, tool: &str) -> Result<Self, Obstacle> {
         let names: Vec<_> = provider.keys.iter().map(|(name, _)| *name).collect();
         let Some(first) = names.first() else { return Ok(self) };
-        let is_public = http::address(provider.public).is_some_and(|public| public.origin() == self.base.origin());
-        if self.key.is_some() || !is_public {
+        if self.key.is_some() || !provider.is_public(&self.base) {
             return Ok(self);
         }
         Err(Obstacle::NeedsLogin(format!(
@@ -171,14 +170,22 @@ impl Account {
         }
     }
 
+    /// Who answers there, as people call it.
+    pub(crate) fn who(&self, provider: &Provider) -> String {
+        if provider.is_public(&self.base) {
+            return provider.title.to_owned();
+        }
+        format!("{} at {}", provider.title, http::shown(&self.base))
+    }
+
     /// Where address and key were found, in a sentence for the machine's owner.
     pub(crate) fn sentence(&self) -> String {
-        let key = match (&self.key, &self.withheld) {
-            (Some(key), _) => format!("key: {}", key.place),
-            (None, Some(place)) => format!("no key: {place} is for another address"),
-            (None, None) => "no key".to_owned(),
-        };
-        format!("{key}; address: {} ({})", http::shown(&self.base), self.base_place)
+        let address = format!("address: {} ({})", http::shown(&self.base), self.base_place);
+        match (&self.key, &self.withheld) {
+            (Some(key), _) => format!("key: {}; {address}", key.place),
+            (None, Some(place)) => format!("no key: {place} is for another address; {address}"),
+            (None, None) => address,
+        }
     }
 }
 

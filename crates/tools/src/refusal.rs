@@ -11,6 +11,7 @@ use reqwest::header::{HeaderMap, LOCATION};
 use serde_json::Value;
 use swarm_model::{FailureClass, Timestamp};
 
+pub(crate) use self::reset::googles_midnight;
 use crate::account::Account;
 use crate::event::{Failure, RateLimit, head};
 use crate::framer::lossy;
@@ -23,9 +24,9 @@ const SHOWN_BODY: usize = 200;
 const SHOWN_WORDS: usize = 1000;
 
 /// Who was asked for what, as sentences name it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Asked<'a> {
-    pub(crate) who: &'a str,
+    pub(crate) who: String,
     pub(crate) account: &'a Account,
     pub(crate) model: Option<&'a str>,
     /// What a model that is not there means: another model mends it, or another machine.

@@ -1,6 +1,6 @@
 //! The worker of this machine as its owner sees and steers it.
 
-use crate::home::{Home, eventually};
+use crate::home::{Home, eventually, said};
 
 const ANN: &str = "018f2d3a-0000-7000-8000-0000000000a1";
 
@@ -90,4 +90,21 @@ fn the_doctor_reads_the_settings_of_the_worker() {
     std::fs::write(folder.join("worker.toml"), "\n[tools.comand]\nenabled = true\n").unwrap();
     let said = home.run(&["doctor"]);
     assert!(said.stdout.contains("line 2: there is no tool \"comand\""), "{said:?}");
+}
+
+#[test]
+fn the_doctor_says_where_a_key_was_found_and_not_the_key() {
+    let home = Home::new();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut doctor = home.command(&["doctor"]);
+    doctor.env("OPENAI_API_KEY", "sk-hidden-word").env("OPENAI_BASE_URL", format!("http://{nobody}/v1"));
+    let said = said(doctor);
+    let expected = format!(
+        "key: OPENAI_API_KEY in the environment; address: http://{nobody}/v1 (OPENAI_BASE_URL in the environment)"
+    );
+    // A table breaks its lines where it must.
+    let words = |text: &str| text.split_whitespace().collect::<String>();
+    assert!(words(&said.stdout).contains(&words(&expected)), "{said:?}");
+    assert!(words(&said.stdout).contains(&words("garageswarm tool login anthropic-api")), "{said:?}");
+    assert!(!said.stdout.contains("hidden-word") && !said.stderr.contains("hidden-word"), "{said:?}");
 }

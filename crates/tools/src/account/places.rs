@@ -85,6 +85,11 @@ impl Provider {
         self.keys.first().map_or("", |(name, _)| *name)
     }
 
+    /// Whether an address is the provider's own.
+    pub(super) fn is_public(&self, base: &Url) -> bool {
+        http::address(self.public).is_some_and(|public| public.origin() == base.origin())
+    }
+
     /// Reads an address that stood in a place.
     pub(super) fn parse(&self, text: &str, place: Place) -> Result<Url, Obstacle> {
         let is_variable = matches!(place, Place::Environment(_) | Place::SettingsVariable(_));

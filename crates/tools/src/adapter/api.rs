@@ -213,7 +213,7 @@ fn headers(dialect: &dyn Dialect, account: &Account) -> HeaderMap {
 }
 
 fn asked<'a>(dialect: &dyn Dialect, account: &'a Account, model: Option<&'a str>) -> Asked<'a> {
-    Asked { who: dialect.provider().title, account, model, unknown_model: FailureClass::Refused }
+    Asked { who: account.who(dialect.provider()), account, model, unknown_model: FailureClass::Refused }
 }
 
 async fn told_by(response: Response, account: &Account) -> Told {

@@ -2,6 +2,8 @@
 
 use swarm_model::FailureClass;
 
+use crate::refusal;
+
 /// The class of an answer with a status of HTTP that is no success.
 pub(super) fn of_status(status: u64, words: &str) -> FailureClass {
     match status {
@@ -19,12 +21,12 @@ pub(super) fn of_status(status: u64, words: &str) -> FailureClass {
 
 /// Whether the conversation no longer fits the model.
 pub(super) fn is_overflow(words: &str) -> bool {
-    has(words, &["too long", "context window", "context limit", "context length", "exceeds the maximum"])
+    refusal::is_overflow(&words.to_lowercase())
 }
 
 /// Whether what the account may use is used up, and not only used too fast.
 pub(super) fn is_spent(words: &str) -> bool {
-    has(words, &["credit balance", "insufficient_quota", "usage limit", "daily quota"])
+    refusal::is_spent(&words.to_lowercase()) || has(words, &["insufficient_quota", "daily quota"])
 }
 
 /// Whether the connection, and not what came over it, is at fault.

@@ -201,7 +201,7 @@ impl Chat {
         let told = Told::by_reply(&self.account, status, &headers, &body);
         // `ollama pull` mends it, or another machine.
         let unknown_model = FailureClass::ToolMissing;
-        let asked = Asked { who: OLLAMA.title, account: &self.account, model: Some(model), unknown_model };
+        let asked = Asked { who: OLLAMA.title.to_owned(), account: &self.account, model: Some(model), unknown_model };
         told.failure(&asked, SystemClock.now()).0
     }
 

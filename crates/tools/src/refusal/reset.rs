@@ -167,7 +167,8 @@ fn span(text: &str) -> Option<Duration> {
     Some(sum)
 }
 
-fn googles_midnight(now: Timestamp) -> Timestamp {
+/// When Google's next day begins.
+pub(crate) fn googles_midnight(now: Timestamp) -> Timestamp {
     let seconds = now.as_micros().div_euclid(1_000_000) - GOOGLES_MIDNIGHT;
     Timestamp::from_micros((seconds.div_euclid(DAY) * DAY + DAY + GOOGLES_MIDNIGHT) * 1_000_000)
 }

@@ -12,7 +12,7 @@ fn account() -> Account {
 }
 
 fn failure(told: &Told, account: &Account) -> Failure {
-    let asked = Asked { who: "the API", account, model: Some("m-1"), unknown_model: FailureClass::Refused };
+    let asked = Asked { who: "the API".to_owned(), account, model: Some("m-1"), unknown_model: FailureClass::Refused };
     told.failure(&asked, Timestamp::EPOCH).0
 }
 

@@ -62,7 +62,7 @@ async fn a_limit_that_tells_its_end_is_passed_on() {
 }
 
 #[tokio::test]
-async fn a_spent_day_is_a_quota() {
+async fn a_spent_day_is_a_quota_until_the_next() {
     let refusal = Step::Refuse {
         status: 429,
         kind: "insufficient_quota".to_owned(),
@@ -71,6 +71,8 @@ async fn a_spent_day_is_a_quota() {
     };
     let Some((_, done)) = GEMINI.run("Say hello", [refusal]).await else { return };
     assert_eq!(done.failure().0, FailureClass::Quota, "{:?}", done.outcome);
+    let Outcome::Failed { resets_at, .. } = done.outcome else { unreachable!() };
+    assert!(resets_at.is_some());
 }
 
 #[tokio::test]

@@ -78,6 +78,7 @@ impl Bench {
     }
 
     /// The same once more, with folders of its own but for what the tool keeps between runs.
+    #[cfg(target_os = "linux")]
     pub(crate) fn beside(&self) -> Self {
         let mut other = Self::new(self.request.tool.as_str(), self.request.input.clone(), &self.request.description);
         other.request.dirs.state.clone_from(&self.request.dirs.state);

@@ -112,7 +112,7 @@ impl Talk {
             return Err(told.failure(&asked(self.dialect, &self.account, None), SystemClock.now()).0);
         }
         let shown = self.account.without_key(lossy(&body));
-        let (who, shown) = (self.dialect.provider().title, head(&shown, 200));
+        let (who, shown) = (self.who(), head(&shown, 200));
         Err(Failure::new(FailureClass::Server, format!("{who} answered with {kind} and not with events: {shown}")))
     }
 
@@ -146,12 +146,12 @@ impl Talk {
                 sink.emit(event).await;
             }
             if let Err(TooLong(n)) = framed {
-                let who = self.dialect.provider().title;
+                let who = self.who();
                 return Err(Failure::new(FailureClass::Server, format!("{who} sent an event of more than {n} bytes")));
             }
             match wrong {
                 Some(Wrong::NoJson(shown)) => {
-                    let who = self.dialect.provider().title;
+                    let who = self.who();
                     return Err(Failure::new(FailureClass::Server, format!("{who} sent no JSON: {shown}")));
                 }
                 Some(Wrong::Told(told)) => return Err(self.refusal(&told, None, sink).await),
@@ -204,6 +204,10 @@ impl Talk {
             Listing::KeyRefused(words) => failed(FailureClass::Auth, words),
             Listing::Unreachable(words) => failed(FailureClass::Network, format!("nobody answers at {base}: {words}")),
         }
+    }
+
+    fn who(&self) -> String {
+        self.account.who(self.dialect.provider())
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {

@@ -9,13 +9,17 @@ use swarm_model::{FailureClass, Timestamp};
 use crate::adapter::failure::{has, is_network, is_overflow, is_spent, of_status};
 use crate::adapter::reset::time_in;
 use crate::event::{Failure, head};
+use crate::refusal::googles_midnight;
 
 /// The failure that the words tell, with the exit code where it is known. Times of day do not occur in them.
 pub(super) fn of_words(words: &str, code: Option<i32>, now: Timestamp) -> Failure {
     let (words, status) = unwrapped(words);
     let class = class_of(&words, status.or_else(|| code.and_then(status_of_code)));
+    let told = || time_in(&words, now, &jiff::tz::TimeZone::UTC);
     let resets_at = match class {
-        FailureClass::Quota | FailureClass::RateLimited => time_in(&words, now, &jiff::tz::TimeZone::UTC),
+        // Of a day the words do not tell when the next one begins.
+        FailureClass::Quota if has(&words, &["daily quota"]) => Some(googles_midnight(now)),
+        FailureClass::Quota | FailureClass::RateLimited => told(),
         _ => None,
     };
     Failure { class, error: head(words.trim(), 1000).to_owned(), resets_at }
