@@ -7,6 +7,7 @@ use serde_json::Value;
 use swarm_model::FailureClass;
 
 use crate::event::{Failure, RateLimit, head};
+use crate::refusal;
 
 /// The failure that a `result` line tells, if it tells one. `limit` is the last one that was refused.
 pub(super) fn of_result(result: &Value, limit: Option<&RateLimit>) -> Option<Failure> {
@@ -98,12 +99,11 @@ fn of_limit(words: &str, limit: Option<&RateLimit>) -> FailureClass {
 }
 
 fn is_overflow(words: &str) -> bool {
-    let lower = words.to_lowercase();
-    ["too long", "context window", "context limit", "exceeds the maximum"].iter().any(|needle| lower.contains(needle))
+    refusal::is_overflow(&words.to_lowercase())
 }
 
 fn is_spent(words: &str) -> bool {
-    words.to_lowercase().contains("credit balance")
+    refusal::is_spent(&words.to_lowercase())
 }
 
 #[cfg(test)]
