@@ -214,9 +214,17 @@ fn usable_program(settings: &ToolSettings) -> Result<NodeProgram, Obstacle> {
 
 fn check_login(identity: &Identity, settings: &ToolSettings) -> Result<(), Obstacle> {
     let account = &identity.account;
-    let is_own_server = !identity.own_login && account.base_place != Place::Public;
+    // Whoever sets an address here knows whether it wants a key; one that lies about may be meant for a login.
+    let is_set = matches!(account.base_place, Place::Settings(_) | Place::SettingsVariable(_));
+    let is_own_server = !identity.own_login && is_set;
     if account.key.is_some() || is_own_server || identity.own_login && has_own_login(identity, settings) {
         return Ok(());
+    }
+    if let Place::Environment(name) = account.base_place {
+        return Err(Obstacle::NeedsLogin(format!(
+            "{name} in the environment names an address, and no key stands beside it: set one, or own_login = true \
+             for codex in worker.toml"
+        )));
     }
     Err(Obstacle::NeedsLogin(
         "run `codex login` once on this machine, or set api_key_file for codex in worker.toml".to_owned(),

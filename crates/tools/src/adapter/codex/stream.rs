@@ -19,6 +19,10 @@ use crate::adapter::program::Pricing;
 use crate::event::{Failure, Final, ToolEvent};
 use crate::guard::Ended;
 
+/// The turn is complete all the same, so that nobody else would say it.
+const BROKEN_SANDBOX: &str = "Codex's sandbox does not work on this machine, and its commands fail: allow user \
+     namespaces, or, where the machine itself is a sandbox, set permission_mode = \"danger-full-access\" for codex";
+
 /// The state of one stream.
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -34,6 +38,7 @@ pub(super) struct Stream {
     /// Calls whose beginning was told.
     open: HashSet<String>,
     last_error: Option<String>,
+    has_warned: bool,
     is_over: bool,
 }
 
@@ -54,6 +59,7 @@ impl Stream {
             n_calls: 0,
             open: HashSet::new(),
             last_error: None,
+            has_warned: false,
             is_over: false,
         }
     }
@@ -121,7 +127,12 @@ impl Stream {
         if is_complete {
             self.open.remove(&id);
             let is_error = matches!(item["status"].as_str(), Some("failed" | "declined"));
-            events.push(ToolEvent::ToolResult { id, is_error, text: result_of(item) });
+            let text = result_of(item);
+            let is_sandbox_broken = is_error && text.lines().any(|line| line.starts_with("bwrap: "));
+            events.push(ToolEvent::ToolResult { id, is_error, text });
+            if is_sandbox_broken && !std::mem::replace(&mut self.has_warned, true) {
+                events.push(ToolEvent::Notice(BROKEN_SANDBOX.to_owned()));
+            }
         }
     }
 

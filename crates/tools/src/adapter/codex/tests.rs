@@ -113,6 +113,15 @@ fn a_key_in_the_environment_of_the_worker_is_taken_unless_the_login_is_wanted() 
 }
 
 #[test]
+fn an_address_that_lies_about_is_no_server_of_ones_own() {
+    let codex = Codex::new([("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")].into_iter().collect());
+    let check = |settings: &ToolSettings| check_login(&codex.identity(settings).unwrap(), settings);
+    let Err(Obstacle::NeedsLogin(fix)) = check(&ToolSettings::default()) else { panic!("it is taken for one") };
+    assert!(fix.starts_with("OPENAI_BASE_URL in the environment"), "{fix}");
+    assert!(check(&ToolSettings { url: Some("http://127.0.0.1:2/v1".to_owned()), ..ToolSettings::default() }).is_ok());
+}
+
+#[test]
 fn a_session_to_go_on_with_is_an_id() {
     let id = "01900000-0000-7000-8000-000000000001";
     assert_eq!(process(&request(Some(id)), &with_key()).argv[1..4], ["exec", "resume", id]);

@@ -94,6 +94,18 @@ fn an_error_that_nothing_followed_is_the_end_and_a_new_connection_is_none() {
 }
 
 #[test]
+fn a_sandbox_that_does_not_work_is_told_once() {
+    let item = |n: u32| {
+        format!(
+            "{{\"type\":\"item.completed\",\"item\":{{\"id\":\"i{n}\",\"type\":\"command_execution\",\"command\":\"ls\",\"aggregated_output\":\"x\\nbwrap: execvp x: No such file\\n\",\"status\":\"failed\"}}}}\n"
+        )
+    };
+    let events = events(format!("{}{}", item(1), item(2)).as_bytes(), 50);
+    let notices = events.iter().filter(|event| matches!(event, ToolEvent::Notice(text) if text.contains("sandbox")));
+    assert_eq!((notices.count(), events.len()), (1, 5));
+}
+
+#[test]
 fn the_last_message_is_the_answer_and_all_of_them_are_shown() {
     let message = |text: &str| {
         format!(
