@@ -133,8 +133,8 @@ impl Account {
             return Ok(self);
         }
         Err(Obstacle::NeedsLogin(format!(
-            "it needs a key: `garageswarm tool login {tool}`, {first} in the worker's environment, or api_key_file for \
-             {tool} in worker.toml"
+            "it needs a key: {first} in the worker's environment, or a file with it: `garageswarm worker prefs set \
+             tools.{tool}.api_key_file FILE`"
         )))
     }
 

@@ -98,7 +98,10 @@ fn only_the_public_address_is_known_to_want_a_key() {
             .and_then(|account| account.with_key_for(&OPENAI, "openai-api"))
     };
     let Err(Obstacle::NeedsLogin(fix)) = resolve(None) else { panic!("no key is needed") };
-    assert!(fix.contains("garageswarm tool login openai-api") && fix.contains("OPENAI_API_KEY"), "{fix}");
+    assert!(
+        fix.contains("garageswarm worker prefs set tools.openai-api.api_key_file") && fix.contains("OPENAI_API_KEY"),
+        "{fix}"
+    );
     assert!(resolve(Some("http://127.0.0.1:8000/v1")).is_ok());
 }
 

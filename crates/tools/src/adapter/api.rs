@@ -113,7 +113,10 @@ impl Api {
         let health = match &listing {
             Listing::Models(_) => ToolHealth::Ready,
             Listing::KeyRefused(words) => ToolHealth::NeedsLogin {
-                fix: format!("{words}: set another key with `garageswarm tool login {}`", self.dialect.tool()),
+                fix: format!(
+                    "{words}: name another with `garageswarm worker prefs set tools.{}.api_key_file FILE`",
+                    self.dialect.tool()
+                ),
             },
             Listing::Unreachable(words) => ToolHealth::Missing {
                 fix: format!(
