@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::http;
 use crate::prices::OwnPrices;
 
 /// Settings of one tool on one machine.
@@ -55,10 +56,10 @@ pub struct ToolSettings {
 
 impl fmt::Debug for ToolSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Values of the environment may be keys.
+        // Values of the environment may be keys, and an address may hold a password.
         f.debug_struct("ToolSettings")
             .field("path", &self.path)
-            .field("url", &self.url)
+            .field("url", &self.url.as_deref().and_then(http::address).as_ref().map(http::shown))
             .field("own_login", &self.own_login)
             .field("model", &self.model)
             .field("env", &self.env.keys().collect::<Vec<_>>())

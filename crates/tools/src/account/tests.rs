@@ -125,6 +125,8 @@ fn no_key_shows() {
     let shown = format!("{:?} {} {:?}", account.key, account.sentence(), account.header().unwrap().1);
     assert!(!shown.contains("sk-secret"), "{shown}");
     assert_eq!(account.without_key("wrong key sk-secret!".to_owned()), "wrong key (the key)!");
+    let with_password = settings(Some("https://ann:sk-secret@x.example"), &[("OPENAI_API_KEY", "sk-secret")]);
+    assert!(!format!("{with_password:?}").contains("sk-secret"), "{with_password:?}");
     let broken = Account::resolve(&OPENAI, &settings(Some("sk-secret"), &[]), &Variables::default()).unwrap_err();
     assert!(!format!("{broken:?}").contains("sk-secret"), "{broken:?}");
     let control =
