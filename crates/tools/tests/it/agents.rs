@@ -62,10 +62,14 @@ impl Agent {
         let mut bench = Bench::prompt(self.tool, prompt);
         let key = bench.folder.path().join("key");
         std::fs::write(&key, "sk-test\n").unwrap();
+        // Their shells read the profile of whoever runs the tests, and one that is killed may leave a lock there.
+        let home = bench.folder.path().join("person");
+        std::fs::create_dir(&home).unwrap();
         bench.settings = (self.settings)(ToolSettings {
             path: Some(program),
             url: Some(format!("{}{}", server.url(), self.base)),
             api_key_file: Some(key),
+            env: [("HOME".to_owned(), home.to_str().unwrap().to_owned())].into(),
             ..ToolSettings::default()
         });
         Some(Real { server, bench })
