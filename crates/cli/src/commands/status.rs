@@ -32,9 +32,14 @@ fn words(status: &SwarmStatus, address: &str, now: Timestamp) -> String {
         .fact("free slots", status.free_slots.to_string());
     for limit in &status.limits {
         let tools = limit.tools.iter().map(ToolName::as_str).collect::<Vec<_>>().join(", ");
-        let (account, until) = (plain(&limit.account), until(now, limit.until));
+        let account = plain(&limit.account);
+        let again = if limit.until > now {
+            format!("tried again {}", until(now, limit.until))
+        } else {
+            "which the next run finds out about".to_owned()
+        };
         let detail = cut(&limit.detail, 100);
-        facts.fact("at a limit", format!("{WARN}{tools} with {account}, tried again {until}{WARN:#}: {detail}"));
+        facts.fact("at a limit", format!("{WARN}{tools} with {account}, {again}{WARN:#}: {detail}"));
     }
     facts.text()
 }

@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use swarm_model::ToolName;
-use swarm_model::tool::{self, ToolHealth, ToolInfo};
+use swarm_model::tool::{self, ToolInfo};
 use swarm_model::worker::RefusalReason;
 use uuid::Uuid;
 
 use self::stream::Stream;
 use super::ledger::Ledger;
-use super::program::{Identity, new_session, refuse_script, session_to_resume};
+use super::program::{Identity, found, new_session, refuse_script, session_to_resume};
 use super::{Adapter, Needs, Patience, Plan, ProcessPlan, RunRequest, Way, known_name, path_text, prompt_of};
 use crate::account::{CLAUDE_CODE, Obstacle, Place};
 use crate::detect::{Versions, find_program, is_shell_script};
@@ -63,16 +63,8 @@ impl Adapter for ClaudeCode {
             Ok(program) => self.versions.of(program).await,
             Err(_) => None,
         };
-        let checked = program.and_then(|_| check_login(&self.identity(settings)?, settings));
-        let health = checked.map_or_else(ToolHealth::from, |()| ToolHealth::Ready);
-        ToolInfo {
-            name: self.name(),
-            version,
-            health,
-            models: Vec::new(),
-            max_concurrent: settings.max_concurrent,
-            account: None,
-        }
+        let usable = program.and_then(|_| check_login(&self.identity(settings)?, settings));
+        found(self.name(), version, usable, settings)
     }
 
     fn plan(&self, request: &RunRequest, settings: &ToolSettings) -> Result<Plan, RefusalReason> {

@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use swarm_model::ToolName;
-use swarm_model::tool::{self, ToolHealth, ToolInfo};
+use swarm_model::tool::{self, ToolInfo};
 use swarm_model::worker::RefusalReason;
 use uuid::Uuid;
 
 use self::stream::Stream;
 use super::ledger::Ledger;
-use super::program::{Identity, NpmProgram, Pricing, check_mode, npm_program, session_to_resume};
+use super::program::{Identity, NpmProgram, Pricing, check_mode, found, npm_program, session_to_resume};
 use super::{Adapter, Needs, Patience, Plan, ProcessPlan, RunRequest, Way, known_name, path_text, prompt_of};
 use crate::account::{CODEX, Obstacle, Place};
 use crate::detect::{NodeProgram, Versions};
@@ -62,20 +62,11 @@ impl Adapter for Codex {
     async fn detect(&self, settings: &ToolSettings) -> ToolInfo {
         let program = usable_program(settings);
         let version = match &program {
-            Ok(NodeProgram { path, version: None, .. }) => self.versions.of(path).await,
-            Ok(NodeProgram { version, .. }) => version.clone(),
+            Ok(program) => program.version_by(&self.versions).await,
             Err(_) => None,
         };
-        let checked = program.and_then(|_| check_login(&self.identity(settings)?, settings));
-        let health = checked.map_or_else(ToolHealth::from, |()| ToolHealth::Ready);
-        ToolInfo {
-            name: self.name(),
-            version,
-            health,
-            models: Vec::new(),
-            max_concurrent: settings.max_concurrent,
-            account: None,
-        }
+        let usable = program.and_then(|_| check_login(&self.identity(settings)?, settings));
+        found(self.name(), version, usable, settings)
     }
 
     fn plan(&self, request: &RunRequest, settings: &ToolSettings) -> Result<Plan, RefusalReason> {

@@ -15,11 +15,11 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use swarm_model::ToolName;
-use swarm_model::tool::{self, ToolHealth, ToolInfo};
+use swarm_model::tool::{self, ToolInfo};
 use swarm_model::worker::RefusalReason;
 
 use self::stream::Stream;
-use super::program::{Identity, NpmProgram, Pricing, check_mode, new_session, npm_program, session_to_resume};
+use super::program::{Identity, NpmProgram, Pricing, check_mode, found, new_session, npm_program, session_to_resume};
 use super::{Adapter, Needs, Patience, Plan, ProcessPlan, RunRequest, Way, known_name, path_text, prompt_of};
 use crate::account::{GEMINI, Obstacle};
 use crate::detect::{NodeProgram, Versions};
@@ -64,21 +64,11 @@ impl Adapter for GeminiCli {
     async fn detect(&self, settings: &ToolSettings) -> ToolInfo {
         let program = usable_program(settings);
         let version = match &program {
-            Ok(NodeProgram { path, version: None, .. }) => self.versions.of(path).await,
-            // Starting it takes seconds; its package says the same.
-            Ok(NodeProgram { version, .. }) => version.clone(),
+            Ok(program) => program.version_by(&self.versions).await,
             Err(_) => None,
         };
-        let checked = program.and_then(|_| check_login(&self.identity(settings)?, settings));
-        let health = checked.map_or_else(ToolHealth::from, |()| ToolHealth::Ready);
-        ToolInfo {
-            name: self.name(),
-            version,
-            health,
-            models: Vec::new(),
-            max_concurrent: settings.max_concurrent,
-            account: None,
-        }
+        let usable = program.and_then(|_| check_login(&self.identity(settings)?, settings));
+        found(self.name(), version, usable, settings)
     }
 
     fn plan(&self, request: &RunRequest, settings: &ToolSettings) -> Result<Plan, RefusalReason> {

@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
+use swarm_model::ToolName;
 use swarm_model::task::{CostKind, Usage};
-use swarm_model::tool;
+use swarm_model::tool::{self, ToolHealth, ToolInfo};
 use swarm_model::worker::RefusalReason;
 use uuid::Uuid;
 
 use super::ledger::Totals;
 use super::{RunRequest, path_text};
 use crate::account::{Account, Obstacle, Place, Provider};
-use crate::detect::{NodeProgram, NotStartable, find_program, node_program};
+use crate::detect::{NodeProgram, NotStartable, Versions, find_program, node_program};
 use crate::prices::priced;
 use crate::settings::ToolSettings;
 use crate::variables::Variables;
@@ -132,7 +133,26 @@ pub(super) fn npm_program(wanted: &NpmProgram, settings: &ToolSettings) -> Resul
     })
 }
 
+/// What is there of such a tool: none of them lists its models.
+pub(super) fn found(
+    name: ToolName,
+    version: Option<String>,
+    usable: Result<(), Obstacle>,
+    settings: &ToolSettings,
+) -> ToolInfo {
+    let health = usable.map_or_else(ToolHealth::from, |()| ToolHealth::Ready);
+    ToolInfo { name, version, health, models: Vec::new(), max_concurrent: settings.max_concurrent, account: None }
+}
+
 impl NodeProgram {
+    /// Its version: as its package says, for starting some of them takes seconds, else as it says itself.
+    pub(super) async fn version_by(&self, versions: &Versions) -> Option<String> {
+        match &self.version {
+            Some(version) => Some(version.clone()),
+            None => versions.of(&self.path).await,
+        }
+    }
+
     /// The beginning of the argument vector.
     pub(super) fn words(&self) -> Result<Vec<String>, RefusalReason> {
         self.node.iter().chain([&self.path]).map(|path| path_text(path)).collect()
