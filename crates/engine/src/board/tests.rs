@@ -72,18 +72,7 @@ fn profile(n: u16) -> WorkerProfile {
 }
 
 fn spec() -> TaskSpec {
-    TaskSpec {
-        description: "say hello".to_owned(),
-        input: TaskInput::default(),
-        tool: None,
-        model: None,
-        queue: Queue::User,
-        priority: Priority::default(),
-        requirements: Default::default(),
-        limits: Default::default(),
-        retry: Default::default(),
-        on_loss: Default::default(),
-    }
+    TaskSpec { description: "say hello".to_owned(), ..TaskSpec::default() }
 }
 
 fn done(text: &str) -> Outcome {
