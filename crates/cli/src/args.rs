@@ -68,6 +68,12 @@ pub(crate) enum Command {
     Status,
     /// What was used: runs, tokens, money and time of your tasks and on your machines; of everybody for an admin.
     Usage(usage::UsageArgs),
+    /// Serve the swarm to an AI client that starts this program, over the Model Context Protocol.
+    #[command(after_help = "Examples:
+  claude mcp add garageswarm -- garageswarm mcp
+  codex mcp add garageswarm -- garageswarm mcp
+It acts as whom this command line is signed in, or as the key in GARAGESWARM_TOKEN. docs/mcp.md has more.")]
+    Mcp,
     /// Pause or resume the whole swarm.
     #[command(subcommand)]
     Swarm(swarm::SwarmCommand),
