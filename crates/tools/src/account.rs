@@ -256,7 +256,7 @@ impl fmt::Display for Place {
         match self {
             Self::Settings(entry) => write!(f, "{entry} in worker.toml"),
             Self::SettingsVariable(name) => write!(f, "{name} in env of worker.toml"),
-            Self::Keychain => f.write_str("given with `garageswarm tool login`"),
+            Self::Keychain => f.write_str("what `garageswarm tool login` kept"),
             Self::Environment(name) => write!(f, "{name} in the environment"),
             Self::Public => f.write_str("the provider's own"),
         }

@@ -157,11 +157,11 @@ fn a_kept_key_stands_between_the_settings_and_the_environment_and_goes_only_to_i
     let sentence = |settings: &ToolSettings| Account::resolve(&OPENAI, settings, &Variables::default()).unwrap().sentence();
     assert_eq!(
         sentence(&keeping(None, &[], OURS)),
-        format!("key: given with `garageswarm tool login`; address: {OURS} (the provider's own)")
+        format!("key: what `garageswarm tool login` kept; address: {OURS} (the provider's own)")
     );
     assert_eq!(
         sentence(&keeping(Some("https://set.example/v1"), &[], OURS)),
-        "no key: given with `garageswarm tool login` is for another address; address: https://set.example/v1 (url in \
+        "no key: what `garageswarm tool login` kept is for another address; address: https://set.example/v1 (url in \
          worker.toml)"
     );
     let open = keeping(None, &[], "http://far.example/v1");
