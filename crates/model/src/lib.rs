@@ -5,6 +5,7 @@
 //! panel sees the same types as the coordinator.
 #![warn(missing_docs)]
 
+pub mod cascade;
 pub mod change;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod crash;
@@ -12,6 +13,7 @@ pub mod day;
 pub mod failure;
 pub mod id;
 pub mod invariants;
+pub mod isolation;
 pub mod log;
 pub mod rights;
 pub mod task;
@@ -20,12 +22,14 @@ pub mod tool;
 pub mod usage;
 pub mod worker;
 
+pub use cascade::{ModelChoice, Role};
 pub use day::Day;
 pub use failure::FailureClass;
 pub use id::{
     BootId, EventId, GrantId, KeyId, RunId, SessionId, TaskId, TaskNumber, TaskRef, TokenId, UserId, WorkerId,
     WorkflowId,
 };
+pub use isolation::Isolation;
 pub use task::{TaskEvent, TaskState, TaskStatus};
 pub use time::{Clock, Timestamp};
 pub use tool::ToolName;
