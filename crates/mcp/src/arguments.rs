@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use swarm_model::TaskRef;
-use swarm_model::task::{Limits, Priority, TaskInput};
+use swarm_model::task::{Limits, Priority, Repository, TaskInput};
 use swarm_proto::tasks::{CreateTask, ListTasks, ReadLog};
 use swarm_proto::usage::ReadUsage;
 
@@ -28,6 +28,16 @@ pub(crate) struct SubmitTask {
     /// Which model, as list_tools names it.
     #[serde(default)]
     model: Option<String>,
+    /// What it is in a team of models: planner, coder, reviewer, deployer or supervisor. Then a model is chosen for it
+    /// where none is named.
+    #[serde(default)]
+    role: Option<String>,
+    /// The repository to work on, as git takes its address: the run gets a working tree and a branch of its own.
+    #[serde(default)]
+    repository: Option<String>,
+    /// The branch, tag or commit of the repository to begin from.
+    #[serde(default)]
+    base: Option<String>,
     /// From 1 to 10; 5 unless said otherwise.
     #[serde(default)]
     priority: Option<u8>,
@@ -160,6 +170,10 @@ impl SubmitTask {
             (None, None, None) => None,
             (None, system, session) => Some(TaskInput::Prompt { system, session }),
         };
+        let repository = match (self.repository, self.base) {
+            (None, Some(_)) => return Err(Refusal::new("base names where to begin in a repository: name that too")),
+            (url, base) => url.map(|url| Repository { url, base }),
+        };
         // Whoever gives a command means the tool for it.
         let is_command = matches!(input, Some(TaskInput::Command { .. }));
         let tool = self.tool.or_else(|| is_command.then(|| swarm_model::ToolName::COMMAND.to_owned()));
@@ -168,6 +182,8 @@ impl SubmitTask {
             tool: parsed("tool", tool)?,
             model: self.model,
             input,
+            role: parsed("role", self.role)?,
+            repository,
             priority: self.priority.map(priority).transpose()?,
             worker_id: parsed("worker_id", self.worker_id)?,
             limits: (limits != Limits::default()).then_some(limits),
@@ -267,6 +283,7 @@ mod tests {
             (json!({ "prompt": "x", "worker_id": "attic" }), "worker_id: "),
             (json!({ "argv": ["ls"], "system": "x" }), "argv goes with neither"),
             (json!({ "prompt": "x", "max_cost_usd": -1 }), "max_cost_usd"),
+            (json!({ "prompt": "x", "base": "main" }), "base names"),
         ] {
             let refused = wish(arguments.clone()).unwrap_err().to_string();
             assert!(refused.contains(said), "{arguments}: {refused}");

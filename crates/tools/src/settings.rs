@@ -80,6 +80,11 @@ impl ToolSettings {
     ];
     /// What of that holds several texts.
     pub const LISTS: [&str; 2] = ["allowed_tools", "args"];
+
+    /// Takes out the values of variables: they may be keys.
+    pub fn hide_variables(&mut self) {
+        self.env.values_mut().for_each(|value| "(hidden)".clone_into(value));
+    }
 }
 
 impl fmt::Debug for ToolSettings {
