@@ -4,8 +4,8 @@ use clap::{Args, Parser, Subcommand};
 use swarm_client::Address;
 
 use crate::commands::{
-    account, audit, backup, completions, config, discover, doctor, key, serve, session, swarm, task, up, usage, user,
-    worker,
+    account, audit, backup, completions, config, discover, doctor, key, serve, session, swarm, task, tool, up, usage,
+    user, worker,
 };
 use crate::readable::{STYLES, exit_codes};
 
@@ -43,6 +43,9 @@ pub(crate) enum Command {
     /// Submit tasks, watch them, end them.
     #[command(subcommand)]
     Task(task::TaskCommand),
+    /// The tools of this machine: what is found, its settings, its keys.
+    #[command(subcommand)]
+    Tool(tool::ToolCommand),
     /// Keys: `worker` keys enrol machines, `api` keys act for you in programs.
     #[command(subcommand)]
     Key(key::KeyCommand),

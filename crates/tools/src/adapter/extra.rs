@@ -28,7 +28,8 @@ fn check_one(argument: &str, owned: &Owned) -> Result<(), String> {
     // The value may be a secret of a server's and is not repeated.
     let (name, value) = argument.split_once('=').map_or((argument, None), |(name, value)| (name, Some(value)));
     let shown: String = name.chars().take(40).collect();
-    let plain = name.strip_prefix("--").filter(|name| !name.is_empty() && !name.starts_with('-'));
+    // Some programs take `--p` for `-p`.
+    let plain = name.strip_prefix("--").filter(|name| name.len() > 1 && !name.starts_with('-'));
     let is_one_word = !name.contains(char::is_whitespace) && !argument.contains(char::is_control);
     let Some(plain) = plain.filter(|_| is_one_word) else {
         return Err(format!("\"{shown}\" is not of the form --name or --name=value; each stands by itself"));
@@ -80,7 +81,7 @@ mod tests {
         for argument in ["--output-format=text", "--outputFormat=text", "--OUTPUT_FORMAT", "--no-output-format", "--model.x=1"] {
             refused(argument, "what the worker itself says");
         }
-        for argument in ["-p", "prompt", "--", "---model", "", "--max-turns 5", "--a b=1", "-m=x", "--x=a\nb"] {
+        for argument in ["-p", "--p", "prompt", "--", "---model", "", "--max-turns 5", "--a b=1", "-m=x", "--x=a\nb"] {
             refused(argument, "is not of the form");
         }
         let entries = ["sandbox_mode=x", "model_providers.mine.url=x", " \"sandbox_mode\" = x", "features={plugins=true}", ""];

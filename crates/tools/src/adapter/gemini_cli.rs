@@ -52,6 +52,8 @@ const OWNED: Owned = Owned {
         "approvalmode",
         "yolo",
         "allowedtools",
+        "policy",
+        "adminpolicy",
         "skiptrust",
         "sessionid",
         "sessionfile",
