@@ -20,8 +20,8 @@ use swarm_tools::ToolSettings;
 
 pub use self::edit::EditError;
 pub(crate) use self::edit::{Edit, keep_changes, list_of};
-pub(crate) use self::keys::KeptKeys;
 pub use self::grant::{Dollars, Grant, Grantee, ParseDollarsError};
+pub(crate) use self::keys::KeptKeys;
 pub(crate) use self::owner::SettingsOwner;
 pub use self::owner::{Changed, Preferences};
 use crate::durable;

@@ -230,7 +230,10 @@ impl Usage {
 
 fn task(named: &str) -> Result<TaskRef, Refusal> {
     let shown = || named.chars().take(64).collect::<String>();
-    named.trim().parse().map_err(|_| Refusal::new(format!("\"{}\" is neither the number nor the id of a task", shown())))
+    named
+        .trim()
+        .parse()
+        .map_err(|_| Refusal::new(format!("\"{}\" is neither the number nor the id of a task", shown())))
 }
 
 fn priority(number: u8) -> Result<Priority, Refusal> {

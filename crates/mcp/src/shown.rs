@@ -77,9 +77,11 @@ pub(crate) fn log(mut page: LogPage) -> LogPage {
 
 pub(crate) fn workers(page: Page<Worker>) -> Value {
     let row = |worker: Worker| {
-        let tools = worker.capabilities.tools.iter().map(|tool| {
-            json!({ "name": tool.name, "version": tool.version, "health": tool.health })
-        });
+        let tools = worker
+            .capabilities
+            .tools
+            .iter()
+            .map(|tool| json!({ "name": tool.name, "version": tool.version, "health": tool.health }));
         json!({
             "worker_id": worker.worker_id,
             "name": worker.machine_name,

@@ -46,7 +46,12 @@ fn tools(cast: &Cast) -> Vec<(&'static str, Value, Operation, Relation)> {
     vec![
         ("submit_task", json!({ "prompt": "x" }), Operation::SubmitTask, Relation::None),
         ("get_task", task.clone(), Operation::ReadTask, Relation::Own),
-        ("wait_for_task", json!({ "task": cast.task.number, "timeout_seconds": 0 }), Operation::ReadTask, Relation::Own),
+        (
+            "wait_for_task",
+            json!({ "task": cast.task.number, "timeout_seconds": 0 }),
+            Operation::ReadTask,
+            Relation::Own,
+        ),
         ("read_log", task.clone(), Operation::ReadTask, Relation::Own),
         ("list_tasks", json!({}), Operation::ReadTask, Relation::Own),
         ("list_workers", json!({}), Operation::ReadWorker, Relation::SharedWorker),
@@ -59,9 +64,11 @@ fn tools(cast: &Cast) -> Vec<(&'static str, Value, Operation, Relation)> {
 #[tokio::test]
 async fn every_tool_is_as_free_as_the_operation_behind_it() -> Result<()> {
     let cast = Cast::assemble().await?;
-    let list = send(&cast.coordinator, Some(cast.token("tom")), &json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" }));
+    let list =
+        send(&cast.coordinator, Some(cast.token("tom")), &json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" }));
     let list: Value = list.await.json();
-    let mut named: Vec<_> = list["result"]["tools"].as_array().context("tools")?.iter().map(|tool| &tool["name"]).collect();
+    let mut named: Vec<_> =
+        list["result"]["tools"].as_array().context("tools")?.iter().map(|tool| &tool["name"]).collect();
     let tools = tools(&cast);
     let mut asked: Vec<_> = tools.iter().map(|(name, ..)| json!(name)).collect();
     named.sort_by_key(|name| name.to_string());
@@ -93,7 +100,9 @@ async fn every_tool_is_as_free_as_the_operation_behind_it() -> Result<()> {
         for other in others {
             let found = called(&cast.coordinator, cast.token(other), tool, arguments.clone()).await?;
             match &found {
-                Err(sentence) => assert!(of_task && sentence.contains("There is no such task"), "{tool} by {other}: {sentence}"),
+                Err(sentence) => {
+                    assert!(of_task && sentence.contains("There is no such task"), "{tool} by {other}: {sentence}")
+                }
                 Ok(answer) => assert!(!of_task && !answer.to_string().contains("safe is behind"), "{tool} by {other}"),
             }
         }

@@ -77,9 +77,17 @@ async fn a_client_hands_in_a_task_watches_it_and_ends_another() -> Result<()> {
     let cancelled = call(&client, "cancel_task", json!({ "task": 2 })).await?;
     assert!(cancelled["cancel_requested_at"].is_string(), "{cancelled}");
     let listed = call(&client, "list_tasks", json!({})).await?;
-    assert_eq!((&listed["tasks"][0]["number"], &listed["tasks"][1]["prompt"]), (&json!(2), &json!("say hello")), "{listed}");
+    assert_eq!(
+        (&listed["tasks"][0]["number"], &listed["tasks"][1]["prompt"]),
+        (&json!(2), &json!("say hello")),
+        "{listed}"
+    );
     let workers = call(&client, "list_workers", json!({})).await?;
-    assert_eq!((&workers["workers"][0]["name"], &workers["workers"][0]["status"]), (&json!("attic"), &json!("online")), "{workers}");
+    assert_eq!(
+        (&workers["workers"][0]["name"], &workers["workers"][0]["status"]),
+        (&json!("attic"), &json!("online")),
+        "{workers}"
+    );
     let known = call(&client, "list_tools", json!({})).await?;
     assert_eq!((&known["tools"][1]["name"], &known["tools"][1]["ready"]), (&json!("demo"), &json!(1)), "{known}");
     let usage = call(&client, "usage", json!({ "by": "tool" })).await?;

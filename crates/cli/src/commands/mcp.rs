@@ -64,7 +64,8 @@ impl Entrance for SignedIn {
                 let context = self.context.clone();
                 // Files, and a keychain that may take its time.
                 let found = tokio::task::spawn_blocking(move || context.client()).await;
-                let client = found.map_err(|error| Refusal::new(error.to_string()))?.map_err(|failure| told(&failure))?;
+                let client =
+                    found.map_err(|error| Refusal::new(error.to_string()))?.map_err(|failure| told(&failure))?;
                 *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(client.clone());
                 client
             }

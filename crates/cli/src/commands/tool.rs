@@ -100,7 +100,8 @@ pub(crate) async fn run(command: ToolCommand, context: &Context) -> Result<(), F
             let changed = worker.set_tool(tool, changes).await.map_err(refused)?;
             context.output.object(&changed, words::line)
         }
-        ToolCommand::Login(LoginArgs { tool, folder, remove: true, .. }) | ToolCommand::Logout(OneTool { tool, folder }) => {
+        ToolCommand::Login(LoginArgs { tool, folder, remove: true, .. })
+        | ToolCommand::Logout(OneTool { tool, folder }) => {
             let worker = find(&folder, context).await?;
             let changed = worker.log_out(tool).await.map_err(refused)?;
             context.output.object(&changed, |tool| format!("the key is forgotten; {}", words::line(tool)))
@@ -122,7 +123,9 @@ async fn login(args: LoginArgs, context: &Context) -> Result<(), Failure> {
     let login = worker.log_in(tool, SecretText::new(key.trim()), !no_check).await.map_err(refused)?;
     context.output.object(&login, words::login)?;
     if !login.tool.enabled {
-        context.output.remark(&format!("{0} is off here: `garageswarm tool set {0} enabled=true`", login.tool.info.name));
+        context
+            .output
+            .remark(&format!("{0} is off here: `garageswarm tool set {0} enabled=true`", login.tool.info.name));
     }
     Ok(())
 }

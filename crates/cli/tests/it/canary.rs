@@ -180,7 +180,9 @@ fn no_secret_is_found_where_it_must_not_be() {
     let kept = with_input(&home, &login, &format!("{tool_key}\n"));
     assert_eq!(kept.code, Some(0), "{kept:?}");
     canaries.assert_absent("what login says", words(&kept));
-    for args in [&["tool", "list"][..], &["tool", "show", "openai-api"], &["worker", "prefs", "show"], &["worker", "status"]] {
+    for args in
+        [&["tool", "list"][..], &["tool", "show", "openai-api"], &["worker", "prefs", "show"], &["worker", "status"]]
+    {
         for format in [&[][..], &["--json"]] {
             let shown = home.run(&[args, &["--data-dir", &by_key], format].concat());
             assert_eq!(shown.code, Some(0), "{shown:?}");

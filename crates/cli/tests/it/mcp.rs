@@ -146,7 +146,8 @@ async fn claude_code_hands_work_to_the_swarm() {
     std::fs::write(&path, config.to_string()).unwrap();
     std::fs::create_dir_all(home.path("home")).unwrap();
     let mut command = home.command(&[]);
-    let environment: Vec<_> = command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect();
+    let environment: Vec<_> =
+        command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect();
     command = std::process::Command::new(claude);
     for (name, value) in environment {
         match value {

@@ -20,14 +20,17 @@ fn provider() -> String {
         for stream in listener.incoming().flatten() {
             let lines = BufReader::new(&stream).lines().map_while(Result::ok);
             let asked: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
-            let is_known = asked.iter().any(|line| line.to_ascii_lowercase() == format!("authorization: bearer {GOOD}"));
+            let is_known =
+                asked.iter().any(|line| line.to_ascii_lowercase() == format!("authorization: bearer {GOOD}"));
             let (status, body) = if is_known {
                 ("200 OK", "{\"data\":[{\"id\":\"model-one\"}]}")
             } else {
                 ("401 Unauthorized", "{\"error\":{\"message\":\"Incorrect API key provided\"}}")
             };
             let length = body.len();
-            let answer = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}");
+            let answer = format!(
+                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+            );
             (&stream).write_all(answer.as_bytes()).ok();
         }
     });
@@ -63,7 +66,10 @@ fn tools_are_set_and_it_counts_at_once() {
     let set = home.json(&["tool", "show", "openai-api"]);
     assert_eq!((&set["settings"]["model"], &set["max_concurrent"]), (&"model-one".into(), &2.into()), "{set}");
     assert_eq!(set["health"]["state"], "needs_login", "{set}");
-    eventually(|| told(&home, "openai-api"), |tool| tool["max_concurrent"] == 2 && tool["health"]["state"] == "needs_login");
+    eventually(
+        || told(&home, "openai-api"),
+        |tool| tool["max_concurrent"] == 2 && tool["health"]["state"] == "needs_login",
+    );
     home.ok(&["tool", "set", "openai-api", "max_concurrent=", "free="]);
     assert!(home.json(&["tool", "show", "openai-api"])["max_concurrent"].is_null());
     home.ok(&["tool", "set", "demo", "enabled=false"]);
@@ -106,7 +112,10 @@ fn a_key_is_checked_kept_used_and_forgotten() {
 
     let good = with_input(&home, &["tool", "login", "openai-api"], &format!("{GOOD}\n"));
     assert_eq!(good.code, Some(0), "{good:?}");
-    assert!(good.stdout.contains("in a file that only you may read") && good.stdout.contains("lists 1 models"), "{good:?}");
+    assert!(
+        good.stdout.contains("in a file that only you may read") && good.stdout.contains("lists 1 models"),
+        "{good:?}"
+    );
     assert!(!good.stdout.contains(GOOD) && !good.stderr.contains(GOOD), "{good:?}");
     let shown = home.json(&["tool", "show", "openai-api"]);
     assert_eq!((&shown["health"]["state"], &shown["key_place"]), (&"ready".into(), &"file".into()), "{shown}");

@@ -99,10 +99,7 @@ fn only_the_public_address_is_known_to_want_a_key() {
             .and_then(|account| account.with_key_for(&OPENAI, "openai-api"))
     };
     let Err(Obstacle::NeedsLogin(fix)) = resolve(None) else { panic!("no key is needed") };
-    assert!(
-        fix.contains("garageswarm tool login openai-api") && fix.contains("OPENAI_API_KEY"),
-        "{fix}"
-    );
+    assert!(fix.contains("garageswarm tool login openai-api") && fix.contains("OPENAI_API_KEY"), "{fix}");
     assert!(resolve(Some("http://127.0.0.1:8000/v1")).is_ok());
 }
 
@@ -153,8 +150,14 @@ fn a_kept_key_stands_between_the_settings_and_the_environment_and_goes_only_to_i
     // Where the settings name another address, the key stays here, and the environment's counts for its own.
     check(&keeping(Some("https://set.example/v1"), &[], OURS), &env_both, "https://set.example/v1", None);
     check(&keeping(Some("https://env.example/v2"), &[], OURS), &env_both, "https://env.example/v2", Some("e"));
-    check(&keeping(Some("https://kept.example/v2"), &[], "https://kept.example/v1"), &[], "https://kept.example/v2", Some("k"));
-    let sentence = |settings: &ToolSettings| Account::resolve(&OPENAI, settings, &Variables::default()).unwrap().sentence();
+    check(
+        &keeping(Some("https://kept.example/v2"), &[], "https://kept.example/v1"),
+        &[],
+        "https://kept.example/v2",
+        Some("k"),
+    );
+    let sentence =
+        |settings: &ToolSettings| Account::resolve(&OPENAI, settings, &Variables::default()).unwrap().sentence();
     assert_eq!(
         sentence(&keeping(None, &[], OURS)),
         format!("key: what `garageswarm tool login` kept; address: {OURS} (the provider's own)")
@@ -210,6 +213,13 @@ async fn a_key_is_taken_for_the_address_that_counts_and_only_where_the_provider_
         let refused = taken(&unusable, &[], models()).await;
         assert!(matches!(refused, Err(KeyError::Unusable(_))), "{unusable:?} {refused:?}");
     }
-    let broken = take(&OPENAI, "sk-\u{1}secret", &plain, &Variables::default(), None::<fn(Account) -> std::future::Ready<Listing>>).await;
+    let broken = take(
+        &OPENAI,
+        "sk-\u{1}secret",
+        &plain,
+        &Variables::default(),
+        None::<fn(Account) -> std::future::Ready<Listing>>,
+    )
+    .await;
     assert!(matches!(&broken, Err(KeyError::Unusable(words)) if !words.contains("secret")), "{broken:?}");
 }

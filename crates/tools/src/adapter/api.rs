@@ -113,10 +113,7 @@ impl Api {
         let health = match &listing {
             Listing::Models(_) => ToolHealth::Ready,
             Listing::KeyRefused(words) => ToolHealth::NeedsLogin {
-                fix: format!(
-                    "{words}: give another with `garageswarm tool login {}`",
-                    self.dialect.tool()
-                ),
+                fix: format!("{words}: give another with `garageswarm tool login {}`", self.dialect.tool()),
             },
             Listing::Unreachable(words) => ToolHealth::Missing {
                 fix: format!(

@@ -51,9 +51,14 @@ fn check_one(argument: &str, owned: &Owned) -> Result<(), String> {
 fn check_entry(entry: &str, entries: &[&str], owned: &Owned) -> Result<(), String> {
     let key = entry.split('=').next().unwrap_or_default();
     let key: String = key.chars().filter(|c| !c.is_whitespace() && !matches!(c, '"' | '\'')).collect();
-    let within = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let within = |inner: &str, outer: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
     if key.is_empty() || entries.iter().any(|ours| within(&key, ours) || within(ours, &key)) {
-        return Err(format!("the entry \"{key}\" of its configuration is what the worker itself says to {}", owned.tool));
+        return Err(format!(
+            "the entry \"{key}\" of its configuration is what the worker itself says to {}",
+            owned.tool
+        ));
     }
     Ok(())
 }
@@ -78,13 +83,16 @@ mod tests {
 
     #[test]
     fn what_the_adapter_says_is_not_said_again() {
-        for argument in ["--output-format=text", "--outputFormat=text", "--OUTPUT_FORMAT", "--no-output-format", "--model.x=1"] {
+        for argument in
+            ["--output-format=text", "--outputFormat=text", "--OUTPUT_FORMAT", "--no-output-format", "--model.x=1"]
+        {
             refused(argument, "what the worker itself says");
         }
         for argument in ["-p", "--p", "prompt", "--", "---model", "", "--max-turns 5", "--a b=1", "-m=x", "--x=a\nb"] {
             refused(argument, "is not of the form");
         }
-        let entries = ["sandbox_mode=x", "model_providers.mine.url=x", " \"sandbox_mode\" = x", "features={plugins=true}", ""];
+        let entries =
+            ["sandbox_mode=x", "model_providers.mine.url=x", " \"sandbox_mode\" = x", "features={plugins=true}", ""];
         for entry in entries {
             refused(&format!("--config={entry}"), "of its configuration");
         }
@@ -92,7 +100,13 @@ mod tests {
 
     #[test]
     fn the_rest_passes_and_no_value_shows() {
-        let fine = ["--max-turns=5", "--mcp-config=/a b.json", "--modelx", "--config=sandbox_modes=1", "--config=features.x=1"];
+        let fine = [
+            "--max-turns=5",
+            "--mcp-config=/a b.json",
+            "--modelx",
+            "--config=sandbox_modes=1",
+            "--config=features.x=1",
+        ];
         assert_eq!(check(&fine.map(str::to_owned), &OWNED), Ok(()));
         let secret = check(&["--model=sk-secret".to_owned()], &OWNED);
         assert!(!format!("{secret:?}").contains("sk-secret"), "{secret:?}");

@@ -10,7 +10,8 @@ use crate::readable::{DIM, GOOD, NORMAL, WARN, plain, tool_state};
 const MODELS_A_LINE: usize = 4;
 
 pub(super) fn list(tools: &[ToolHere]) -> String {
-    let mut table = Table::new(&["TOOL", "VERSION", "HEALTH", "ENABLED", "RUNS", "MODELS", "KEY AND ADDRESS"]).numbers(5);
+    let mut table =
+        Table::new(&["TOOL", "VERSION", "HEALTH", "ENABLED", "RUNS", "MODELS", "KEY AND ADDRESS"]).numbers(5);
     let mut fixes = Vec::new();
     for tool in tools {
         let (health, fix) = tool_state(&tool.info.health);
@@ -22,7 +23,10 @@ pub(super) fn list(tools: &[ToolHere]) -> String {
             styled(health, style),
             styled(if tool.enabled { "yes" } else { "no" }, if tool.enabled { NORMAL } else { DIM }),
             styled(format!("{}{most}", tool.running), NORMAL),
-            styled(if tool.info.models.is_empty() { "-".to_owned() } else { tool.info.models.len().to_string() }, NORMAL),
+            styled(
+                if tool.info.models.is_empty() { "-".to_owned() } else { tool.info.models.len().to_string() },
+                NORMAL,
+            ),
             styled(tool.source.as_deref().map_or_else(|| "-".to_owned(), plain), NORMAL),
         ]);
         fixes.extend(fix.map(|fix| format!("{WARN}{}{WARN:#}: {}", tool.info.name, plain(fix))));
