@@ -349,4 +349,20 @@ mod tests {
         let (text, settings) = apply(inline, Edit::Grant(grant)).unwrap();
         assert_eq!(settings.grants.len(), 2, "{text}");
     }
+
+    #[test]
+    fn changes_that_belong_together_are_made_together_or_not_at_all() {
+        let set = |key: &str, value: &str| Edit::Set { key: key.to_owned(), value: value.to_owned() };
+        let unset = |key: &str| Edit::Unset { key: key.to_owned() };
+        let edits = vec![
+            set("tools.demo.model", "small"),
+            unset("tools.demo.url"),
+            set("tools.demo.args", &list_of("--a=\"b\"")),
+        ];
+        let (_, settings) = apply(BEFORE, Edit::Together(edits)).unwrap();
+        let demo = &settings.tools[&"demo".parse().unwrap()].settings;
+        assert_eq!((demo.model.as_deref(), demo.args.as_slice()), (Some("small"), &["--a=\"b\"".to_owned()][..]));
+        let broken = vec![set("tools.demo.model", "small"), set("tools.demo.max_concurrent", "many")];
+        assert!(apply(BEFORE, Edit::Together(broken)).is_err());
+    }
 }

@@ -99,3 +99,66 @@ impl Settings {
 fn secret_name(tool: &ToolName) -> String {
     format!("tool-key-{tool}")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use swarm_tools::{GuardBinary, Registry, Variables};
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::control::{AgentStatus, LinkStatus};
+    use crate::host::FileHost;
+    use crate::settings::Edit;
+
+    fn owner(folder: &std::path::Path) -> SettingsOwner {
+        let registry = Registry::standard(&Variables::default());
+        let settings = Settings::load_or_create(folder, registry.names()).unwrap();
+        let host = FileHost::new(folder, GuardBinary("guard".into()));
+        let keys = KeptKeys::read(&host, registry.names());
+        let status: AgentStatus = serde_json::from_value(serde_json::json!({
+            "name": "", "worker_id": null, "coordinator": null, "link": LinkStatus::Connecting, "draining": false,
+            "pauses": { "by_owner": false, "by_coordinator": false }, "slots": 1, "running": [], "unacknowledged": 0,
+            "tools": [], "grants": [], "used_today": [],
+        }))
+        .unwrap();
+        SettingsOwner::new(Arc::new(host), registry, keys, settings, watch::Sender::new(status))
+    }
+
+    #[test]
+    fn a_key_counts_at_once_outlives_the_agent_and_stands_in_no_settings() {
+        let folder = tempfile::tempdir().unwrap();
+        let tool: ToolName = "openai-api".parse().unwrap();
+        let key = KeptKey::from_secret("{\"address\":\"https://x.example/\",\"key\":\"sk-secret\"}");
+        let kept = |owner: &SettingsOwner| {
+            let section = owner.current().tools.get(&tool).cloned().unwrap_or_default();
+            section.settings.kept_key
+        };
+        let first = owner(folder.path());
+        assert_eq!(first.keep_key(&tool, key.clone()).unwrap(), SecretPlace::File);
+        assert_eq!((kept(&first), first.key_place(&tool)), (Some(key.clone()), Some(SecretPlace::File)));
+        // Other changes of the settings leave it, and write it nowhere.
+        first.change(&Edit::Set { key: "slots".to_owned(), value: "3".to_owned() }).unwrap();
+        assert_eq!(kept(&first), Some(key.clone()));
+        let shown = serde_json::to_string(&first.preferences()).unwrap();
+        let written = std::fs::read_to_string(folder.path().join("worker.toml")).unwrap();
+        assert!(!shown.contains("sk-secret") && !written.contains("sk-secret"), "{shown} {written}");
+
+        let second = owner(folder.path());
+        assert_eq!(kept(&second), Some(key));
+        assert!(second.forget_key(&tool).unwrap() && !second.forget_key(&tool).unwrap());
+        assert_eq!((kept(&second), kept(&owner(folder.path()))), (None, None));
+    }
+
+    #[test]
+    fn what_breaks_an_adapter_is_not_written_and_keeps_nobody_from_other_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let set = |key: &str, value: &str| Edit::Set { key: key.to_owned(), value: value.to_owned() };
+        let refused = owner(folder.path()).change(&set("tools.codex.args", "[\"--json\"]")).unwrap_err();
+        assert!(refused.to_string().contains("--json"), "{refused}");
+        std::fs::write(folder.path().join("worker.toml"), "[tools.codex]\nargs = [\"--json\"]\n").unwrap();
+        owner(folder.path()).change(&set("slots", "3")).unwrap();
+        assert!(owner(folder.path()).change(&set("tools.codex.model", "x")).is_err());
+    }
+}
