@@ -41,7 +41,7 @@ pub use identity::IdentityError;
 pub use policy::runs_programs;
 pub use settings::{
     ArtifactLimits, Changed, Dollars, EditError, Grant, Grantee, Keep, ParseDollarsError, Preferences, Settings,
-    SettingsError, ToolSection,
+    SettingsError, ToolSection, kept_key_places,
 };
 
 /// The points at which a test may kill the agent; see `swarm_model::crash`.

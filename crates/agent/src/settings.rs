@@ -22,6 +22,7 @@ pub use self::edit::EditError;
 pub(crate) use self::edit::{Edit, keep_changes, list_of};
 pub use self::grant::{Dollars, Grant, Grantee, ParseDollarsError};
 pub(crate) use self::keys::KeptKeys;
+pub use self::keys::kept_key_places;
 pub(crate) use self::owner::SettingsOwner;
 pub use self::owner::{Changed, Preferences};
 use crate::durable;

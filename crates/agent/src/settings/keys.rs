@@ -94,6 +94,15 @@ impl Settings {
     }
 }
 
+/// Where the host keeps keys of these tools, for whoever looks without an agent; no key is read. Blocks.
+pub fn kept_key_places<'a>(
+    host: &dyn Host,
+    tools: impl IntoIterator<Item = &'a ToolName>,
+) -> Vec<(ToolName, SecretPlace)> {
+    let place = |tool: &ToolName| host.secret_place(&secret_name(tool)).ok().flatten();
+    tools.into_iter().filter_map(|tool| Some((tool.clone(), place(tool)?))).collect()
+}
+
 /// How the host names the key of a tool. Its data folder, which is joined to one coordinator at a time, is part of the
 /// name that it has in a keychain.
 fn secret_name(tool: &ToolName) -> String {

@@ -123,7 +123,8 @@ fn a_key_is_checked_kept_used_and_forgotten() {
     eventually(|| told(&home, "openai-api"), |tool| tool["models"] == serde_json::json!(["model-one"]));
     let kept = home.path("data").join("local-worker/secrets/tool-key-openai-api");
     assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(home.ok(&["doctor"]).contains("garageswarm tool login"));
+    let doctor = home.run(&["doctor"]).stdout;
+    assert!(doctor.contains("local-worker key of openai-api") && doctor.contains("that only you may read"), "{doctor}");
 
     // Another address does not get it.
     let other = provider();

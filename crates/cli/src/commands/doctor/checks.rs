@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use swarm_agent::Settings;
+use swarm_agent::{Settings, kept_key_places};
 use swarm_model::ToolName;
 use swarm_model::tool::ToolHealth;
 use swarm_server::ServerConfig;
@@ -166,6 +166,9 @@ fn workers(args: &DoctorArgs, context: &Context) -> Result<(Vec<Check>, OfTools)
             )),
         }
         checks.push(credential(name, &folder, context));
+        for (tool, place) in kept_key_places(&kept, &known) {
+            checks.push(Check::ok(format!("{name} key of {tool}"), place.to_string()));
+        }
     }
     Ok((checks, of_tools))
 }
