@@ -9,6 +9,7 @@ mod audit;
 mod documents;
 mod error_pages;
 mod keys;
+mod mcp;
 mod people;
 mod probes;
 mod rights;
@@ -69,6 +70,7 @@ pub(crate) fn router(state: &AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), rights::refuse_strangers))
         .nest(API_PREFIX, ws::router())
         .merge(documents::router(&document))
+        .merge(mcp::router(state))
         .layer(DefaultBodyLimit::max(state.config.limits.body_bytes))
         .layer(CompressionLayer::new().compress_when(packed));
     interface

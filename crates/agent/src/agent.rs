@@ -24,7 +24,7 @@ use crate::identity::Identity;
 use crate::journal::{Recovered, recover};
 use crate::ledger::Ledger;
 use crate::machine::{Machine, as_allowed, host_name};
-use crate::settings::{EditError, Settings, SettingsError, SettingsOwner, keep_changes};
+use crate::settings::{EditError, KeptKeys, Settings, SettingsError, SettingsOwner, keep_changes};
 
 /// A headless worker that has looked at its data folder and not yet spoken to anybody.
 #[derive(Debug)]
@@ -41,6 +41,7 @@ pub struct Agent {
 #[derive(Debug)]
 struct Found {
     settings: Settings,
+    keys: KeptKeys,
     identity: Identity,
     ledger: Arc<Ledger>,
     recovered: Vec<Recovered>,
@@ -59,7 +60,7 @@ impl Agent {
         let registry = Registry::standard(&config.variables);
         let found = {
             let (config, host, registry) = (config.clone(), Arc::clone(&host), registry.clone());
-            tokio::task::spawn_blocking(move || Found::look(&config, host.data_dir(), &registry))
+            tokio::task::spawn_blocking(move || Found::look(&config, &*host, &registry))
                 .await
                 .map_err(|error| folder_error(Path::new("."), std::io::Error::other(error)))??
         };
@@ -80,8 +81,8 @@ impl Agent {
         };
         status.set_preferences(&found.settings);
         let status = watch::Sender::new(status);
-        let known = registry.names().cloned().collect();
-        let settings = SettingsOwner::new(host.data_dir().to_owned(), known, found.settings.clone(), status.clone());
+        let (keys, settings) = (found.keys.clone(), found.settings.clone());
+        let settings = SettingsOwner::new(Arc::clone(&host), registry.clone(), keys, settings, status.clone());
         let (handle, control) = control::channel(Arc::new(settings), Arc::clone(&found.ledger), status);
         Ok(Self { host, config, found, registry, control, handle })
     }
@@ -98,14 +99,14 @@ impl Agent {
 
     /// The tools that are found here, as the settings allow them.
     pub async fn tools(&self) -> Vec<ToolInfo> {
-        let settings = &self.found.settings;
-        as_allowed(settings, self.registry.detect_all(&settings.of_tools()).await)
+        let settings = self.control.settings.current();
+        as_allowed(&settings, self.registry.detect_all(&settings.of_tools()).await)
     }
 
     /// Joins where it must, and works until `shutdown`.
     pub async fn serve(self, shutdown: CancellationToken) -> Result<(), AgentError> {
         let Self { host, config, found, registry, control, handle } = self;
-        let Found { settings: _, identity, ledger: _, recovered, _lock } = found;
+        let Found { settings: _, keys: _, identity, ledger: _, recovered, _lock } = found;
         let (status, over) = (control.status.clone(), CancellationToken::new());
         let served = Box::pin(serve(Arc::clone(&host), config, identity, recovered, registry, control, shutdown));
         // It can be steered before it has joined, and until its last run has ended.
@@ -178,7 +179,8 @@ async fn serve(
 
 impl Found {
     /// Blocks.
-    fn look(config: &AgentConfig, data_dir: &Path, registry: &Registry) -> Result<Self, AgentError> {
+    fn look(config: &AgentConfig, host: &dyn Host, registry: &Registry) -> Result<Self, AgentError> {
+        let data_dir = host.data_dir();
         durable::make_private_dir(data_dir).map_err(|error| folder_error(data_dir, error))?;
         let lock = lock(data_dir)?;
         if let Some(unknown) = config.allow_tools.iter().find(|tool| registry.get(tool).is_none()) {
@@ -202,7 +204,8 @@ impl Found {
         if let Err(error) = ledger.prune(&in_hand, now) {
             tracing::warn!(%error, "what others used on earlier days cannot be forgotten");
         }
-        Ok(Self { settings, identity, ledger: Arc::new(ledger), recovered, _lock: lock })
+        let keys = KeptKeys::read(host, registry.names());
+        Ok(Self { settings, keys, identity, ledger: Arc::new(ledger), recovered, _lock: lock })
     }
 }
 

@@ -6,6 +6,7 @@
 mod client;
 mod place;
 pub(crate) mod socket;
+mod tools;
 mod wire;
 
 use std::sync::Arc;
@@ -20,7 +21,8 @@ use swarm_model::{Clock as _, FailureClass, TaskNumber, Timestamp, ToolName, Use
 use tokio::sync::{broadcast, watch};
 
 pub use self::client::ControlClient;
-pub use self::wire::{ControlReply, ControlRequest};
+pub use self::tools::{LoggedIn, ToolChange, ToolHere, tools_of_folder};
+pub use self::wire::{ControlReply, ControlRequest, SecretText};
 use crate::ledger::Ledger;
 use crate::machine::host_name;
 use crate::settings::{Changed, Dollars, Edit, Grant, Grantee, Preferences, Settings, SettingsOwner};
@@ -272,6 +274,32 @@ pub trait AgentControl: Send + Sync {
         changed(self.ask(ControlRequest::Grant { grant }).await?)
     }
 
+    /// The tools of this machine, as they are found now.
+    async fn tools(&self) -> Result<Vec<ToolHere>, ControlError> {
+        match self.ask(ControlRequest::Tools).await? {
+            ControlReply::Tools { tools } => Ok(tools),
+            other => Err(beside(&other)),
+        }
+    }
+
+    /// Changes settings of a tool, all or none. Gives it back as it is then.
+    async fn set_tool(&self, tool: ToolName, changes: Vec<ToolChange>) -> Result<ToolHere, ControlError> {
+        changed_tool(self.ask(ControlRequest::SetTool { tool, changes }).await?)
+    }
+
+    /// Keeps a key for a tool; one that its provider must know is asked for there.
+    async fn log_in(&self, tool: ToolName, key: SecretText, check: bool) -> Result<LoggedIn, ControlError> {
+        match self.ask(ControlRequest::LogIn { tool, key, check }).await? {
+            ControlReply::LoggedIn { login } => Ok(*login),
+            other => Err(beside(&other)),
+        }
+    }
+
+    /// Forgets the key of a tool. Gives it back as it is then.
+    async fn log_out(&self, tool: ToolName) -> Result<ToolHere, ControlError> {
+        changed_tool(self.ask(ControlRequest::LogOut { tool }).await?)
+    }
+
     /// Ends a grant; every one of that person where no tool is named.
     async fn ungrant(&self, user: Grantee, tool: Option<ToolName>) -> Result<Changed, ControlError> {
         changed(self.ask(ControlRequest::Ungrant { user, tool }).await?)
@@ -281,6 +309,13 @@ pub trait AgentControl: Send + Sync {
 fn changed(reply: ControlReply) -> Result<Changed, ControlError> {
     match reply {
         ControlReply::Changed { changed } => Ok(*changed),
+        other => Err(beside(&other)),
+    }
+}
+
+fn changed_tool(reply: ControlReply) -> Result<ToolHere, ControlError> {
+    match reply {
+        ControlReply::Tool { tool } => Ok(*tool),
         other => Err(beside(&other)),
     }
 }
@@ -329,16 +364,13 @@ impl AgentControl for AgentHandle {
             ControlRequest::UnsetPreference { key } => Edit::Unset { key },
             ControlRequest::Grant { grant } => Edit::Grant(grant),
             ControlRequest::Ungrant { user, tool } => Edit::Ungrant { user, tool },
+            ControlRequest::Tools => return Ok(ControlReply::Tools { tools: self.tools_here(&settings).await }),
+            ControlRequest::SetTool { tool, changes } => return self.change_tool(settings, &tool, changes).await,
+            ControlRequest::LogIn { tool, key, check } => return self.keep_login(settings, tool, &key, check).await,
+            ControlRequest::LogOut { tool } => return self.forget_login(settings, tool).await,
         };
-        let made = tokio::task::spawn_blocking(move || settings.change(&edit)).await;
-        match made {
-            Ok(Ok(changed)) => Ok(ControlReply::Changed { changed: Box::new(changed) }),
-            Ok(Err(error)) => {
-                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-                Err(ControlError::Refused { message: format!("{error}{cause}") })
-            }
-            Err(_) => Err(ControlError::Stopped),
-        }
+        let changed = tools::blocking(move || settings.change(&edit)).await?;
+        Ok(ControlReply::Changed { changed: Box::new(changed) })
     }
 }
 

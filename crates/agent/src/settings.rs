@@ -6,6 +6,7 @@
 
 mod edit;
 mod grant;
+mod keys;
 mod owner;
 
 use std::collections::BTreeMap;
@@ -18,8 +19,10 @@ use swarm_model::{ToolName, UserId};
 use swarm_tools::ToolSettings;
 
 pub use self::edit::EditError;
-pub(crate) use self::edit::{Edit, keep_changes};
+pub(crate) use self::edit::{Edit, keep_changes, list_of};
 pub use self::grant::{Dollars, Grant, Grantee, ParseDollarsError};
+pub(crate) use self::keys::KeptKeys;
+pub use self::keys::kept_key_places;
 pub(crate) use self::owner::SettingsOwner;
 pub use self::owner::{Changed, Preferences};
 use crate::durable;
@@ -286,9 +289,7 @@ impl Settings {
         for tool in known {
             all.enable(tool.clone(), self.is_enabled(tool));
         }
-        for value in all.tools.values_mut().flat_map(|section| section.settings.env.values_mut()) {
-            "(hidden)".clone_into(value);
-        }
+        all.tools.values_mut().for_each(|section| section.settings.hide_variables());
         all
     }
 

@@ -8,11 +8,13 @@ pub(crate) mod config;
 pub(crate) mod discover;
 pub(crate) mod doctor;
 pub(crate) mod key;
+pub(crate) mod mcp;
 pub(crate) mod serve;
 pub(crate) mod session;
 pub(crate) mod status;
 pub(crate) mod swarm;
 pub(crate) mod task;
+pub(crate) mod tool;
 pub(crate) mod up;
 pub(crate) mod usage;
 pub(crate) mod user;
@@ -52,6 +54,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Login(args) => asking()?.block_on(account::login(args, context)),
         Command::Logout => asking()?.block_on(account::logout(context)),
         Command::Whoami => asking()?.block_on(account::whoami(context)),
+        Command::Tool(command) => asking()?.block_on(tool::run(command, context)),
+        Command::Mcp => asking()?.block_on(mcp::run(context)),
         Command::Usage(args) => asking()?.block_on(usage::run(args, context)),
         Command::Status => asking()?.block_on(status::run(context)),
         Command::Swarm(command) => asking()?.block_on(swarm::run(command, context)),

@@ -9,6 +9,7 @@ pub(crate) mod claude_code;
 pub(crate) mod codex;
 pub(crate) mod command;
 pub(crate) mod demo;
+mod extra;
 mod failure;
 pub(crate) mod gemini_api;
 pub(crate) mod gemini_cli;
@@ -31,6 +32,7 @@ use swarm_model::worker::RefusalReason;
 use swarm_model::{TaskId, ToolName, UserId};
 use tokio::sync::mpsc;
 
+use crate::account::{KeyError, TakenKey};
 use crate::event::{Final, ToolEvent};
 use crate::guard::Ended;
 use crate::settings::ToolSettings;
@@ -51,6 +53,25 @@ pub trait Adapter: Send + Sync + fmt::Debug {
     /// Which address it asks and with which key, and where both were found: a sentence for the machine's owner, which
     /// holds no key. None for a tool that asks nobody.
     fn account(&self, _settings: &ToolSettings) -> Option<String> {
+        None
+    }
+
+    /// Whether the settings fit the tool, as far as types do not tell: what is wrong where they do not.
+    fn check(&self, settings: &ToolSettings) -> Result<(), String> {
+        if settings.args.is_empty() {
+            return Ok(());
+        }
+        Err(format!("{} starts no program of its own that args could be given to", self.name()))
+    }
+
+    /// Takes a key that is to be kept for the tool: finds the address that it goes to, and asks there whether it is
+    /// known, where that is wanted and can be asked.
+    async fn take_key(&self, _key: &str, _settings: &ToolSettings, _check: bool) -> Result<TakenKey, KeyError> {
+        Err(KeyError::NotWanted(self.name().to_string()))
+    }
+
+    /// How a person signs in with the tool itself, where it has a login of its own.
+    fn own_login(&self) -> Option<&'static str> {
         None
     }
 

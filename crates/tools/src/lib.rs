@@ -21,6 +21,7 @@ pub mod settings;
 mod sse;
 mod variables;
 
+pub use account::{KeptKey, KeyError, TakenKey};
 pub use adapter::{Adapter, Plan, RunDirs, RunRequest};
 pub use event::ToolEvent;
 pub use guard::GuardBinary;

@@ -1,6 +1,7 @@
 //! The main job from outside: tasks, workers over HTTP and over sockets, viewers.
 
 mod http_workers;
+mod mcp;
 mod support;
 mod tasks;
 mod usage;

@@ -13,6 +13,7 @@ mod home;
 mod keychains;
 mod lan;
 mod machine;
+mod mcp;
 #[cfg(target_os = "linux")]
 mod namespaces;
 mod panel;
@@ -21,4 +22,5 @@ mod refusals;
 mod restarts;
 mod sessions;
 mod tasks;
+mod tools;
 mod workers;

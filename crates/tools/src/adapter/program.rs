@@ -35,8 +35,12 @@ impl Identity {
         variables: &Variables,
     ) -> Result<Self, Obstacle> {
         // Whoever wants their own login wants no key that lies about.
-        let keys = if settings.own_login == Some(true) { &Variables::default() } else { variables };
-        let account = Account::resolve(provider, settings, keys)?;
+        let account = if settings.own_login == Some(true) {
+            let settings = ToolSettings { kept_key: None, ..settings.clone() };
+            Account::resolve(provider, &settings, &Variables::default())?
+        } else {
+            Account::resolve(provider, settings, variables)?
+        };
         let own_login = settings.own_login.unwrap_or_else(|| account.is_unset());
         let home = if own_login { variables.get(home).map(str::to_owned) } else { None };
         Ok(Self { account, own_login, home })

@@ -36,7 +36,7 @@ pub(super) async fn update_task(
 /// End a task. A running one ends when its worker confirms; until then `cancel_requested_at` stands.
 #[utoipa::path(post, path = "/tasks/{id}/cancel", tag = "tasks", params(("id" = String, Path, description = "Id or number")),
     responses((status = 200, body = Task)))]
-pub(super) async fn cancel_task(
+pub(in crate::api) async fn cancel_task(
     State(state): State<AppState>,
     identity: Identity,
     Path(id): Path<String>,

@@ -24,7 +24,7 @@ const MAX_KEY: usize = 255;
 /// Submit a task. With an `idempotency_key` that was used before, the earlier task is given back with status 200.
 #[utoipa::path(post, path = "/tasks", tag = "tasks", request_body = CreateTask,
     responses((status = 201, body = Task), (status = 200, description = "The key was used before", body = Task)))]
-pub(super) async fn create_task(
+pub(in crate::api) async fn create_task(
     State(state): State<AppState>,
     identity: Identity,
     headers: HeaderMap,

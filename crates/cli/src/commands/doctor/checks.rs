@@ -1,15 +1,15 @@
 //! The checks themselves.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use swarm_agent::Settings;
+use swarm_agent::{Settings, kept_key_places};
 use swarm_model::ToolName;
 use swarm_model::tool::ToolHealth;
 use swarm_server::ServerConfig;
-use swarm_tools::{Registry, ToolSettings, Variables};
+use swarm_tools::{GuardBinary, Registry, ToolSettings, Variables};
 
 use super::{Check, DoctorArgs};
 use crate::config::{Flags, load};
@@ -148,12 +148,14 @@ fn workers(args: &DoctorArgs, context: &Context) -> Result<(Vec<Check>, OfTools)
     let (mut checks, mut of_tools) = (Vec::new(), OfTools::new());
     for name in ["worker", "local-worker"] {
         let folder = data_dir.join(name);
+        let kept = KeptHost::new(folder.clone(), GuardBinary(PathBuf::new()), context.vault, context.output).looking();
         match Settings::read(&folder, &known) {
             Ok(None) => continue,
             Ok(Some(settings)) => {
                 let file = folder.join("worker.toml");
                 checks.push(Check::ok(format!("{name} settings"), format!("{} makes sense", file.display())));
                 if of_tools.is_empty() {
+                    let settings = settings.with_kept_keys(&kept, &known);
                     of_tools = settings.tools.into_iter().map(|(tool, section)| (tool, section.settings)).collect();
                 }
             }
@@ -164,6 +166,9 @@ fn workers(args: &DoctorArgs, context: &Context) -> Result<(Vec<Check>, OfTools)
             )),
         }
         checks.push(credential(name, &folder, context));
+        for (tool, place) in kept_key_places(&kept, &known) {
+            checks.push(Check::ok(format!("{name} key of {tool}"), place.to_string()));
+        }
     }
     Ok((checks, of_tools))
 }

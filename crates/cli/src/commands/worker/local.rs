@@ -265,7 +265,7 @@ async fn found(folder: &Folder, context: &Context) -> Result<(ControlClient, Age
 }
 
 /// The worker that runs in the folder that is named, else in one of the usual ones.
-async fn find(folder: &Folder, context: &Context) -> Result<ControlClient, Failure> {
+pub(crate) async fn find(folder: &Folder, context: &Context) -> Result<ControlClient, Failure> {
     let mut running: Vec<ControlClient> = Vec::new();
     let places = folders(folder, context)?;
     for data_dir in &places {
@@ -305,7 +305,7 @@ pub(crate) fn folders(folder: &Folder, context: &Context) -> Result<Vec<PathBuf>
     }
 }
 
-fn refused(error: ControlError) -> Failure {
+pub(crate) fn refused(error: ControlError) -> Failure {
     let exit = match &error {
         ControlError::Refused { .. } => Exit::Refused,
         ControlError::NotRunning { .. } | ControlError::Unreachable { .. } | ControlError::Stopped => Exit::NoAccess,
