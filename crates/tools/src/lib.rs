@@ -13,15 +13,17 @@ pub mod event;
 mod framer;
 pub mod guard;
 mod http;
+pub mod isolation;
 pub mod prices;
 mod refusal;
 pub mod registry;
 pub mod run;
+mod sandbox;
 pub mod settings;
 mod sse;
 mod variables;
 
-pub use adapter::{Adapter, Plan, RunDirs, RunRequest};
+pub use adapter::{Adapter, Confinement, Plan, RunDirs, RunRequest};
 pub use event::ToolEvent;
 pub use guard::GuardBinary;
 pub use registry::Registry;

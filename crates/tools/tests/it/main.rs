@@ -28,4 +28,6 @@ mod harness;
 mod model_server;
 mod ollama;
 #[cfg(target_os = "linux")]
+mod sandbox;
+#[cfg(target_os = "linux")]
 mod scripted_cli;
