@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ToolName;
+
 /// A level of isolation; each keeps out what the one before it does, and more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -41,6 +43,13 @@ impl Isolation {
     }
 }
 
+/// The level that a run demands, whatever its machine's owner thinks: what was asked for, and a sandbox for programs of
+/// other people. A tool that only talks runs nothing that could be kept away from anything.
+pub fn demanded(tool: &ToolName, asked: Option<Isolation>, by_owner: bool) -> Isolation {
+    let least = if by_owner { Isolation::Own } else { Isolation::Sandbox };
+    if tool.runs_programs() { asked.unwrap_or_default().max(least) } else { Isolation::None }
+}
+
 impl FromStr for Isolation {
     type Err = ParseIsolationError;
 
@@ -59,6 +68,17 @@ impl fmt::Display for Isolation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn programs_of_others_demand_a_sandbox_and_talk_demands_nothing() {
+        let check = |tool: &str, asked, by_owner| demanded(&tool.parse().unwrap(), asked, by_owner);
+        assert_eq!(check("command", None, true), Isolation::Own);
+        assert_eq!(check("command", Some(Isolation::None), true), Isolation::Own);
+        assert_eq!(check("codex", Some(Isolation::Container), true), Isolation::Container);
+        assert_eq!(check("codex", Some(Isolation::Own), false), Isolation::Sandbox);
+        assert_eq!(check("some-new-tool", None, false), Isolation::Sandbox);
+        assert_eq!(check("ollama", Some(Isolation::Sandbox), false), Isolation::None);
+    }
 
     #[test]
     fn levels_are_ordered_and_called_the_same_everywhere() {

@@ -29,9 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What the probe must get at where nothing keeps it back.
 const IN_THE_OPEN: [Sight; 3] = [Sight::Work, Sight::Secret, Sight::Forbidden];
 
-/// Finds out the highest level that this machine can prove. `data_dir` is the worker's own folder, `hidden` is what
-/// its runs see nothing of.
-pub async fn measure(guard: &GuardBinary, data_dir: &Path, hidden: &[PathBuf]) -> ProvenIsolation {
+/// Finds out the highest level that this machine can prove with a sandbox as its owner has set it. `data_dir` is the
+/// worker's own folder.
+pub async fn measure(guard: &GuardBinary, data_dir: &Path, sandbox: &Confinement) -> ProvenIsolation {
     let own = |why: String| ProvenIsolation { level: Isolation::Own, remarks: vec![why] };
     if !cfg!(target_os = "linux") {
         return own("no sandbox is built for this system".to_owned());
@@ -40,7 +40,7 @@ pub async fn measure(guard: &GuardBinary, data_dir: &Path, hidden: &[PathBuf]) -
         Ok(bench) => bench,
         Err(error) => return own(format!("the trial of the sandbox cannot be set up: {error}")),
     };
-    match bench.measure(guard, hidden).await {
+    match bench.measure(guard, sandbox).await {
         Ok(remarks) => ProvenIsolation { level: Isolation::Sandbox, remarks },
         Err(why) => own(format!("no sandbox: {why}")),
     }
@@ -100,21 +100,17 @@ impl Bench {
     }
 
     /// Tries; gives what the sandbox leaves open, or why there is none.
-    async fn measure(&self, guard: &GuardBinary, hidden: &[PathBuf]) -> Result<Vec<String>, String> {
+    async fn measure(&self, guard: &GuardBinary, sandbox: &Confinement) -> Result<Vec<String>, String> {
         let open = self.probe(guard, Confinement::default()).await?;
         if let Some(missed) = IN_THE_OPEN.iter().find(|sight| !open.contains(sight)) {
-            return Err(format!("the trial proves nothing: without a sandbox, the probe should have told that {}", missed.sentence()));
+            let missed = missed.sentence();
+            return Err(format!("the trial proves nothing, for without a sandbox it is not so that {missed}"));
         }
-        let sandbox = |network: Option<Vec<String>>| Confinement {
-            level: Isolation::Sandbox,
-            network,
-            hidden: hidden.to_vec(),
-            ..Confinement::default()
-        };
+        let with = |network: Option<Vec<String>>| Confinement { network, ..sandbox.clone() };
         let mut remarks = Vec::new();
         // With the machine's own network everything on it is in reach, and that is no fault.
         let on_network = BTreeSet::from([Sight::Forbidden, Sight::Permitted, Sight::NamelessSocket]);
-        let seen = self.probe(guard, sandbox(None)).await?;
+        let seen = self.probe(guard, with(None)).await?;
         judge("in a sandbox", &seen, &on_network, Sight::Work)?;
         if seen.contains(&Sight::NamelessSocket) {
             remarks.push(
@@ -122,7 +118,7 @@ impl Bench {
                     .to_owned(),
             );
         }
-        let seen = self.probe(guard, sandbox(Some(Vec::new()))).await?;
+        let seen = self.probe(guard, with(Some(Vec::new()))).await?;
         judge("in a sandbox without a network", &seen, &BTreeSet::from([Sight::Permitted]), Sight::Permitted)?;
         Ok(remarks)
     }
@@ -167,8 +163,16 @@ impl Bench {
         let run = supervise(plan, &request, guard, events, CancellationToken::new());
         let ((outcome, _), ()) = Box::pin(async { tokio::join!(run, listen) }).await;
         match outcome {
-            Outcome::Completed { result } => serde_json::from_str(&result.text)
-                .map_err(|_| format!("the probe is not understood: {:?}", result.text)),
+            Outcome::Completed { result } => {
+                let told = serde_json::from_str::<BTreeSet<Sight>>(&result.text);
+                let mut seen = told.map_err(|_| format!("the probe is not understood: {:?}", result.text))?;
+                // What it wrote counts only if it is really there.
+                let mark = self.targets.mark();
+                if std::fs::remove_file(mark).is_ok() {
+                    seen.insert(Sight::Writes);
+                }
+                Ok(seen)
+            }
             Outcome::Failed { error, .. } => Err(error),
             Outcome::Cancelled { .. } => Err("the probe was cancelled".to_owned()),
         }
@@ -182,7 +186,7 @@ fn judge(place: &str, seen: &BTreeSet<Sight>, may: &BTreeSet<Sight>, must: Sight
         return Err(format!("{place} {}", breach.sentence()));
     }
     if !seen.contains(&must) {
-        return Err(format!("{place} it could not do what it should: {} is not so", must.sentence()));
+        return Err(format!("{place} it could not do what it should, so that {}", must.sentence()));
     }
     Ok(())
 }

@@ -96,7 +96,10 @@ pub(crate) fn of(plan: &ProcessPlan, request: &RunRequest) -> Sandbox {
     for name in CONFIGURATION {
         list.show(&Path::new("/etc").join(name));
     }
-    for hidden in confinement.hidden.iter().filter(|hidden| is_below_tree(hidden)) {
+    let is_below_shown = |path: &PathBuf| {
+        is_below_tree(path) || confinement.read.iter().chain(&confinement.write).any(|shown| path.starts_with(shown))
+    };
+    for hidden in confinement.hidden.iter().filter(|hidden| is_below_shown(hidden)) {
         list.put(hidden.clone(), Shows::Nothing);
     }
     let person = plan.env.get("HOME").map(PathBuf::from).filter(|home| may_be_home(home));

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// What the probe tries to get at.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Targets {
-    /// A file in the worker's data folder. Beside it the probe tries to make one of its own.
+    /// A file in the worker's data folder.
     pub secret: PathBuf,
     /// A socket in the worker's data folder.
     pub socket: PathBuf,
@@ -36,6 +36,13 @@ pub struct Targets {
     pub permitted: SocketAddr,
 }
 
+impl Targets {
+    /// What the probe tries to make beside the secret.
+    pub(crate) fn mark(&self) -> PathBuf {
+        self.secret.with_extension("mark")
+    }
+}
+
 /// What a probe got at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -46,7 +53,7 @@ pub enum Sight {
     Permitted,
     /// It read the secret.
     Secret,
-    /// It wrote beside it.
+    /// It wrote beside it, as the worker found.
     Writes,
     /// It saw the person's home.
     Home,
@@ -87,20 +94,18 @@ pub(super) fn main(targets: Option<&str>) -> ExitCode {
 fn look(targets: &Targets) -> Vec<Sight> {
     let Targets { secret, forbidden, permitted, .. } = targets;
     let reaches = |address: &SocketAddr| TcpStream::connect_timeout(address, PATIENCE).is_ok();
-    let mark = secret.with_extension("mark");
     let tries = [
         (Sight::Work, std::fs::write("probe", "").is_ok()),
         (Sight::Permitted, reaches(permitted)),
         (Sight::Secret, std::fs::read(secret).is_ok() || through_the_process(targets)),
-        (Sight::Writes, std::fs::write(&mark, "").is_ok()),
         (Sight::Home, sees_home(targets)),
         (Sight::Process, gets_at_process(targets)),
         (Sight::Socket, connects_to_socket(targets)),
         (Sight::NamelessSocket, connects_to_nameless_socket(targets)),
         (Sight::Forbidden, reaches(forbidden)),
     ];
-    // Where it could be made it is in the way.
-    drop(std::fs::remove_file(mark));
+    // The worker looks for it: a folder of that name can be the run's own.
+    drop(std::fs::write(targets.mark(), ""));
     tries.into_iter().filter_map(|(sight, got)| got.then_some(sight)).collect()
 }
 
