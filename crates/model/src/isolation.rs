@@ -1,6 +1,7 @@
 //! How far a run is kept away from the rest of its machine.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,18 @@ impl Isolation {
     }
 }
 
+/// Hosts that one task may name.
+pub const MAX_HOSTS: usize = 64;
+
+/// Whether a text names hosts: a name, an address, or `*.` before a name for everything below it.
+pub fn names_hosts(text: &str) -> bool {
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
+    let is_address = name.parse::<IpAddr>().is_ok();
+    let is_name = !name.contains(':') && name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    name.len() <= 253 && name.chars().all(is_plain) && (is_name || is_address && name == text)
+}
+
 /// The level that a run demands, whatever its machine's owner thinks: what was asked for, and a sandbox for programs of
 /// other people. A tool that only talks runs nothing that could be kept away from anything.
 pub fn demanded(tool: &ToolName, asked: Option<Isolation>, by_owner: bool) -> Isolation {
@@ -78,6 +91,17 @@ mod tests {
         assert_eq!(check("codex", Some(Isolation::Own), false), Isolation::Sandbox);
         assert_eq!(check("some-new-tool", None, false), Isolation::Sandbox);
         assert_eq!(check("ollama", Some(Isolation::Sandbox), false), Isolation::None);
+    }
+
+    #[test]
+    fn hosts_are_names_addresses_and_patterns() {
+        for text in ["example.org", "*.example.org", "localhost", "10.0.0.7", "::1", "a-b.c_d"] {
+            assert!(names_hosts(text), "{text}");
+        }
+        for text in ["", "*", "*.", "*.*.org", "a.*", "https://a.org", "a.org:443", "a.org/x", "a b", "*.::1", "-a", ".a"] {
+            assert!(!names_hosts(text), "{text}");
+        }
+        assert!(!names_hosts(&"a".repeat(254)));
     }
 
     #[test]
