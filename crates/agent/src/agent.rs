@@ -140,7 +140,7 @@ async fn serve(
     let settings = control.settings.current();
     let name = settings.name.clone().unwrap_or_else(host_name);
     let machine = Machine::new(settings.runs_dir(host.data_dir()));
-    let confinement = settings.sandbox.confinement(Isolation::Sandbox, host.data_dir());
+    let confinement = settings.confinement(Isolation::Sandbox, host.data_dir());
     let guard = host.guard_binary();
     let of_tools = settings.of_tools();
     let (tools, isolation) =

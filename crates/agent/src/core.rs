@@ -271,11 +271,11 @@ impl Core {
     fn try_sandbox(&mut self) {
         self.offer(Capabilities { isolation: ProvenIsolation::default(), ..self.capabilities.clone() });
         let (tell, alive, guard) = (self.tell.clone(), self.alive.clone(), self.guard.clone());
-        let (section, data_dir) = (self.settings.sandbox.clone(), self.host.data_dir().to_owned());
+        let (settings, data_dir) = (Arc::clone(&self.settings), self.host.data_dir().to_owned());
         let attempt = async move {
-            let proven = measure(&guard, &data_dir, &section.confinement(Isolation::Sandbox, &data_dir)).await;
+            let proven = measure(&guard, &data_dir, &settings.confinement(Isolation::Sandbox, &data_dir)).await;
             // Only an agent that is over does not listen.
-            drop(tell.send(Inner::Isolation(section, proven)).await);
+            drop(tell.send(Inner::Isolation(settings.sandbox.clone(), proven)).await);
         };
         self.tasks.spawn(async move { alive.run_until_cancelled(attempt).await });
     }

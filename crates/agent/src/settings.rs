@@ -329,14 +329,9 @@ impl Settings {
         // A relative folder is meant from the data folder; an absolute one replaces it.
         self.work_dir.as_deref().map_or_else(|| data_dir.join("runs"), |folder| data_dir.join(folder))
     }
-}
 
-impl SandboxSection {
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// How far a run at this level is kept away, as the owner has set it; `data_dir` is what no run sees.
+    /// How far a run at this level is kept away, as the owner has set it. Of `data_dir`, of other runs and of the home
+    /// a sandbox shows nothing.
     pub fn confinement(&self, level: Isolation, data_dir: &Path) -> Confinement {
         let home = std::env::home_dir();
         let real = |path: &PathBuf| match (path.strip_prefix("~"), &home) {
@@ -345,11 +340,17 @@ impl SandboxSection {
         };
         Confinement {
             level,
-            read: self.read.iter().map(real).collect(),
-            write: self.write.iter().map(real).collect(),
-            hidden: [data_dir.to_owned()].into_iter().chain(home.clone()).collect(),
+            read: self.sandbox.read.iter().map(real).collect(),
+            write: self.sandbox.write.iter().map(real).collect(),
+            hidden: [data_dir.to_owned(), self.runs_dir(data_dir)].into_iter().chain(home.clone()).collect(),
             ..Confinement::default()
         }
+    }
+}
+
+impl SandboxSection {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 }
 

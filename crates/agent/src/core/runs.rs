@@ -124,7 +124,7 @@ impl Core {
         let confinement = Confinement {
             network: assignment.network.clone(),
             by_owner: assignment.by_owner,
-            ..self.settings.sandbox.confinement(level, self.host.data_dir())
+            ..self.settings.confinement(level, self.host.data_dir())
         };
         RunRequest {
             task_id: assignment.task_id,

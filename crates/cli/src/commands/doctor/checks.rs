@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use swarm_agent::{SandboxSection, Settings};
+use swarm_agent::Settings;
 use swarm_model::tool::ToolHealth;
 use swarm_model::{Isolation, ToolName};
 use swarm_server::ServerConfig;
@@ -44,7 +44,7 @@ pub(super) async fn all(args: &DoctorArgs, context: &Context) -> Result<Vec<Chec
     let (found, settings) = workers(args, context)?;
     checks.extend(found);
     let settings = settings.unwrap_or_default();
-    checks.push(isolation(&data_dir, &settings.sandbox).await);
+    checks.push(isolation(&data_dir, &settings).await);
     let of_tools = settings.tools.into_iter().map(|(tool, section)| (tool, section.settings)).collect();
     checks.extend(tools(&of_tools).await);
     Ok(checks)
@@ -145,7 +145,7 @@ fn secrets(context: &Context) -> Vec<Check> {
 }
 
 /// How far runs are kept away from this machine: tried as a worker does it when it starts.
-async fn isolation(data_dir: &Path, sandbox: &SandboxSection) -> Check {
+async fn isolation(data_dir: &Path, settings: &Settings) -> Check {
     let title = "isolation";
     let guard = match GuardBinary::current() {
         Ok(guard) => guard,
@@ -154,7 +154,7 @@ async fn isolation(data_dir: &Path, sandbox: &SandboxSection) -> Check {
     // Where nothing has been set up yet, nothing is.
     let temporary = std::env::temp_dir().join(format!("garageswarm-doctor-{}", std::process::id()));
     let folder = if data_dir.is_dir() { data_dir } else { &temporary };
-    let proven = measure(&guard, folder, &sandbox.confinement(Isolation::Sandbox, folder)).await;
+    let proven = measure(&guard, folder, &settings.confinement(Isolation::Sandbox, folder)).await;
     // It is there only if it was needed.
     drop(std::fs::remove_dir(&temporary));
     let found = format!("runs can be kept away at level {}, as was tried", proven.level);

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::prctl::set_pdeathsig;
+use nix::sys::prctl::{set_dumpable, set_pdeathsig};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, getegid, geteuid, getppid, setsid};
@@ -70,6 +70,8 @@ fn begin(spec: &Spec, sandbox: &Sandbox, doors: &[TcpListener], stdin: Stdio, wo
     let tool = die_with(Pid::from_raw(0))
         .and_then(|()| root::make(sandbox))
         .and_then(|()| rights::give_up())
+        // What it holds of the guard is no business of its children.
+        .and_then(|()| Ok(set_dumpable(false)?))
         .and_then(|()| sandbox.network.as_ref().map_or_else(|| Ok(Vec::new()), |net| network::variables(net, doors)))
         .map_err(|error| failure(&error))
         .and_then(|variables| spawn(spec, variables, stdin));
