@@ -7,9 +7,10 @@ use std::sync::Arc;
 use swarm_client::Fingerprint;
 use swarm_model::time::SystemClock;
 use swarm_model::tool::ToolInfo;
-use swarm_model::worker::Pauses;
-use swarm_model::{BootId, Clock as _};
+use swarm_model::worker::{Capabilities, Pauses, ProvenIsolation};
+use swarm_model::{BootId, Clock as _, Isolation};
 use swarm_tools::Registry;
+use swarm_tools::isolation::measure;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -76,6 +77,7 @@ impl Agent {
             running: Vec::new(),
             unacknowledged: found.recovered.len(),
             tools: Vec::new(),
+            isolation: ProvenIsolation::default(),
             grants: Vec::new(),
             used_today: used_today(&found.ledger),
         };
@@ -139,8 +141,13 @@ async fn serve(
     let settings = control.settings.current();
     let name = settings.name.clone().unwrap_or_else(host_name);
     let machine = Machine::new(settings.runs_dir(host.data_dir()));
-    let tools = as_allowed(&settings, registry.detect_all(&settings.of_tools()).await);
-    let capabilities = machine.capabilities(&settings, tools);
+    let confinement = settings.confinement(Isolation::Sandbox, host.data_dir());
+    let guard = host.guard_binary();
+    let of_tools = settings.of_tools();
+    let (tools, isolation) =
+        tokio::join!(registry.detect_all(&of_tools), measure(&guard, host.data_dir(), &confinement));
+    let tools = as_allowed(&settings, tools);
+    let capabilities = Capabilities { isolation, ..machine.capabilities(&settings, tools) };
     let status = control.status.clone();
     let says = |error: &swarm_client::ClientError| {
         status.send_modify(|status| status.link = LinkStatus::Waiting { reason: error.to_string() });

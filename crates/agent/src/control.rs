@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use swarm_model::task::Outcome;
 use swarm_model::time::SystemClock;
 use swarm_model::tool::ToolInfo;
-use swarm_model::worker::{AttemptRef, Pauses, RefusalReason};
+use swarm_model::worker::{AttemptRef, Pauses, ProvenIsolation, RefusalReason};
 use swarm_model::{Clock as _, FailureClass, TaskNumber, Timestamp, ToolName, UserId, WorkerId};
 use tokio::sync::{broadcast, watch};
 
@@ -50,6 +50,9 @@ pub struct AgentStatus {
     pub unacknowledged: usize,
     /// Its tools as they were last found.
     pub tools: Vec<ToolInfo>,
+    /// How far it keeps runs away from itself, as it proved when it started.
+    #[serde(default)]
+    pub isolation: ProvenIsolation,
     /// Who besides the owner may use which tool.
     pub grants: Vec<Grant>,
     /// What they used today.

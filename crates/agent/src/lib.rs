@@ -38,10 +38,9 @@ pub use control::{
 pub use error::AgentError;
 pub use host::{FileHost, Host, HostError, SecretPlace};
 pub use identity::IdentityError;
-pub use policy::runs_programs;
 pub use settings::{
-    ArtifactLimits, Changed, Dollars, EditError, Grant, Grantee, Keep, ParseDollarsError, Preferences, Settings,
-    SettingsError, ToolSection, kept_key_places,
+    ArtifactLimits, Changed, Dollars, EditError, Grant, Grantee, Keep, ParseDollarsError, Preferences, SandboxSection,
+    Settings, SettingsError, ToolSection, kept_key_places,
 };
 
 /// The points at which a test may kill the agent; see `swarm_model::crash`.

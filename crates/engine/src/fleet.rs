@@ -7,10 +7,11 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use swarm_model::change::AccountLimit;
+use swarm_model::isolation::demanded;
 use swarm_model::task::Queue;
 use swarm_model::tool::{Account, ToolInfo};
-use swarm_model::worker::{Capabilities, LeaseTerms, Load, Pauses, ShareLimits, ToolGrant};
-use swarm_model::{TaskNumber, Timestamp, ToolName, UserId, WorkerId, WorkerStatus};
+use swarm_model::worker::{Capabilities, LeaseTerms, Load, Pauses, ShareLimits, ToolGrant, isolation_too_low};
+use swarm_model::{Isolation, TaskNumber, Timestamp, ToolName, UserId, WorkerId, WorkerStatus};
 
 use crate::fairness::{Faded, WORKER_HALF_LIFE};
 use crate::limits::Limits;
@@ -61,6 +62,16 @@ impl WorkerProfile {
                 && self.operators.get(&user).is_none_or(|limits| limits.admits(tool)))
     }
 
+    /// Whether it keeps a run of a tool for `user` as far away as is demanded.
+    fn isolates(&self, user: UserId, tool: &ToolName, asked: Option<Isolation>) -> bool {
+        self.capabilities.isolation.level >= demanded(tool, asked, self.owner == user)
+    }
+
+    /// Whether a task of this class may run with a tool here.
+    fn may_run(&self, key: &ClassKey, tool: &ToolName) -> bool {
+        self.may_use(key.user, tool) && self.isolates(key.user, tool, key.requirements.isolation)
+    }
+
     /// How many runs of `tool` for `user` the machine grants at once, as it counts itself.
     fn granted_slots(&self, user: UserId, tool: &ToolName) -> Option<u32> {
         if self.owner == user { None } else { self.capabilities.grant_for(user, tool)?.slots }
@@ -98,7 +109,8 @@ impl WorkerView {
     /// How many more runs of a tool for `user` have a slot now. What is shared with them may be less.
     pub fn free_for(&self, user: UserId, tool: &ToolInfo) -> u32 {
         let takes_work = self.status == WorkerStatus::Online && tool.health.is_ready();
-        if !takes_work || !self.profile.may_use(user, &tool.name) {
+        let may_use = self.profile.may_use(user, &tool.name) && self.profile.isolates(user, &tool.name, None);
+        if !takes_work || !may_use {
             return 0;
         }
         let free = self.profile.capabilities.slots.saturating_sub(self.running);
@@ -117,6 +129,7 @@ struct GroupKey {
     shared: bool,
     operators: Vec<(UserId, ShareLimits)>,
     grants: Vec<ToolGrant>,
+    isolation: Isolation,
     tools: Vec<(ToolName, Vec<String>)>,
     os: String,
     memory_mb: u64,
@@ -219,6 +232,7 @@ fn group_key(profile: &WorkerProfile) -> GroupKey {
         shared: profile.shared,
         operators: profile.operators.iter().map(|(user, limits)| (*user, limits.clone())).collect(),
         grants: profile.capabilities.grants.clone(),
+        isolation: profile.capabilities.isolation.level,
         tools: ready.map(|tool| (tool.name.clone(), tool.models.clone())).collect(),
         os: profile.capabilities.os.clone(),
         memory_mb: profile.capabilities.memory_mb,
@@ -466,8 +480,8 @@ impl Fleet {
             if !admitted || !meets(&group.profile.capabilities, key) {
                 return None;
             }
-            let may_use = |tool: &ToolName| group.profile.may_use(key.user, tool);
-            let choice = score::choose_tool(key.tool.as_ref(), key.model.as_deref(), &group.tools, may_use)?;
+            let may_run = |tool: &ToolName| group.profile.may_run(key, tool);
+            let choice = score::choose_tool(key.tool.as_ref(), key.model.as_deref(), &group.tools, may_run)?;
             Some((id, choice.points, choice.tool))
         };
         self.groups.iter().enumerate().filter_map(group_of).collect()
@@ -519,8 +533,8 @@ impl Fleet {
     }
 
     fn choice(member: &Member, key: &ClassKey) -> Option<score::ToolChoice> {
-        let may_use = |tool: &ToolName| member.profile.may_use(key.user, tool);
-        score::choose_tool(key.tool.as_ref(), key.model.as_deref(), &member.profile.capabilities.tools, may_use)
+        let may_run = |tool: &ToolName| member.profile.may_run(key, tool);
+        score::choose_tool(key.tool.as_ref(), key.model.as_deref(), &member.profile.capabilities.tools, may_run)
     }
 
     /// The parts of a member's score for a class, where the class fits it.
@@ -621,6 +635,18 @@ fn count_down<K: Ord>(counts: &mut BTreeMap<K, u32>, key: &K) {
 
 fn missing_tool(key: &ClassKey, profile: &WorkerProfile) -> String {
     let capabilities = &profile.capabilities;
+    let is_too_open = |tool: &&ToolInfo| {
+        let is_usable = tool.health.is_ready() && profile.may_use(key.user, &tool.name);
+        is_usable && !profile.may_run(key, &tool.name)
+    };
+    let is_wanted = |tool: &&ToolInfo| match &key.tool {
+        Some(wish) => tool.name == *wish,
+        None => ToolName::PROMPT_PREFERENCE.contains(&tool.name.as_str()),
+    };
+    if let Some(tool) = capabilities.tools.iter().filter(is_wanted).find(is_too_open) {
+        let wanted = demanded(&tool.name, key.requirements.isolation, profile.owner == key.user);
+        return isolation_too_low(capabilities.isolation.level, wanted);
+    }
     let Some(wish) = &key.tool else {
         let is_owner = profile.owner == key.user;
         let why =

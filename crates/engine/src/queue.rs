@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
 use swarm_model::task::{Priority, Queue, Requirements, TaskInput, TaskSpec};
-use swarm_model::{TaskNumber, ToolName, UserId, WorkerId};
+use swarm_model::{Isolation, TaskNumber, ToolName, UserId, WorkerId};
 
 use crate::fleet::GroupId;
 
@@ -30,6 +30,8 @@ pub(crate) struct RequirementsKey {
     pub(crate) memory_mb: u64,
     pub(crate) os: Option<String>,
     pub(crate) labels: Vec<(String, String)>,
+    /// What is asked for; a network by list can only be had in a sandbox.
+    pub(crate) isolation: Option<Isolation>,
 }
 
 impl From<&Requirements> for RequirementsKey {
@@ -38,6 +40,7 @@ impl From<&Requirements> for RequirementsKey {
             memory_mb: requirements.memory_mb,
             os: requirements.os.clone(),
             labels: requirements.labels.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+            isolation: requirements.isolation,
         }
     }
 }
@@ -50,12 +53,16 @@ impl ClassKey {
             (None, TaskInput::Command { .. }) => ToolName::COMMAND.parse().ok(),
             (tool, _) => tool.clone(),
         };
+        let mut requirements = RequirementsKey::from(&spec.requirements);
+        if spec.network.is_some() {
+            requirements.isolation = requirements.isolation.max(Some(Isolation::Sandbox));
+        }
         Self {
             user,
             queue: spec.queue,
             tool,
             model: spec.model.clone(),
-            requirements: (&spec.requirements).into(),
+            requirements,
             avoid: avoid.to_vec(),
         }
     }

@@ -29,8 +29,9 @@ use async_trait::async_trait;
 use swarm_model::task::{Limits, TaskInput};
 use swarm_model::tool::{self, ToolInfo};
 use swarm_model::worker::RefusalReason;
-use swarm_model::{TaskId, ToolName, UserId};
+use swarm_model::{Isolation, TaskId, ToolName, UserId};
 use tokio::sync::mpsc;
+use url::Url;
 
 use crate::account::{KeyError, TakenKey};
 use crate::event::{Final, ToolEvent};
@@ -104,6 +105,45 @@ pub struct RunRequest {
     pub session: Option<String>,
     /// Its folders.
     pub dirs: RunDirs,
+    /// How far it is kept away from the machine.
+    pub confinement: Confinement,
+}
+
+/// How far a run is kept away from its machine. A run that only talks needs none of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confinement {
+    /// The level.
+    pub level: Isolation,
+    /// The only hosts that it may reach; none leaves the network as it is. Only a sandbox can hold to it.
+    pub network: Option<Vec<String>>,
+    /// Whether it is a task of the machine's owner, who may lend it their own login.
+    pub by_owner: bool,
+    /// What a sandbox shows besides, to be read.
+    pub read: Vec<PathBuf>,
+    /// What a sandbox shows besides, to be written too.
+    pub write: Vec<PathBuf>,
+    /// What a sandbox shows nothing of, also where it lies among the system's programs.
+    pub hidden: Vec<PathBuf>,
+}
+
+impl Default for Confinement {
+    fn default() -> Self {
+        Self {
+            level: Isolation::Own,
+            network: None,
+            by_owner: true,
+            read: Vec::new(),
+            write: Vec::new(),
+            hidden: Vec::new(),
+        }
+    }
+}
+
+impl Confinement {
+    /// Whether the run is in a sandbox.
+    pub(crate) fn is_sandbox(&self) -> bool {
+        self.level >= Isolation::Sandbox
+    }
 }
 
 impl RunRequest {
@@ -197,8 +237,19 @@ pub(crate) struct ProcessPlan {
     pub(crate) stdin: String,
     /// What must be on the disk before it starts.
     pub(crate) needs: Needs,
+    /// What it needs of the world in a sandbox.
+    pub(crate) reach: Reach,
     /// Understands its output.
     pub(crate) parser: Box<dyn OutputParser>,
+}
+
+/// What a program needs of the world even where it is kept from the rest.
+#[derive(Debug, Default)]
+pub(crate) struct Reach {
+    /// The addresses of its own model.
+    pub(crate) endpoints: Vec<Url>,
+    /// Where the person's login is, if it works with that.
+    pub(crate) login: Vec<PathBuf>,
 }
 
 impl fmt::Debug for ProcessPlan {

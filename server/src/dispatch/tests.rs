@@ -11,7 +11,7 @@ use swarm_model::log::{LogLine, LogStream};
 use swarm_model::task::{Outcome, RunRecord, TaskResult, TaskSpec};
 use swarm_model::time::SystemClock;
 use swarm_model::tool::{ToolHealth, ToolInfo};
-use swarm_model::worker::LeaseTerms;
+use swarm_model::worker::{LeaseTerms, ProvenIsolation};
 use swarm_model::{EventId, TaskId, TaskRef, Timestamp, UserId};
 use swarm_proto::worker::{AttemptResult, LogBatch};
 use swarm_store::memory::MemoryStore;
@@ -188,6 +188,7 @@ impl World {
             agent_version: String::new(),
             labels: BTreeMap::new(),
             grants: Vec::new(),
+            isolation: ProvenIsolation::default(),
         };
         WorkerProfile {
             worker_id,

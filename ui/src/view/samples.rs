@@ -91,6 +91,7 @@ pub(crate) fn worker(name: &str) -> Worker {
             agent_version: "0.1.0".to_owned(),
             labels: Default::default(),
             grants: Vec::new(),
+            isolation: Default::default(),
         },
         running: 0,
         load: Load::default(),

@@ -4,12 +4,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use swarm_model::Clock as _;
 use swarm_model::task::{Artifact, Outcome};
 use swarm_model::time::SystemClock;
 use swarm_model::worker::{AttemptRef, RefusalReason};
+use swarm_model::{Clock as _, Isolation};
 use swarm_proto::worker::{Assignment, AttemptResult, Refusal};
-use swarm_tools::RunRequest;
+use swarm_tools::{Confinement, RunRequest};
 use tokio_util::sync::CancellationToken;
 
 use super::{Core, Inner};
@@ -18,7 +18,7 @@ use crate::aside;
 use crate::attempt::{Attempt, Phase, Then};
 use crate::control::AgentEvent;
 use crate::journal::{Closing, RunFolder, is_failure};
-use crate::policy::{Running, Situation, decide};
+use crate::policy::{Running, Situation, decide, isolation_of};
 use crate::run::{Run, Shared, crashed};
 use crate::upload;
 
@@ -61,6 +61,7 @@ impl Core {
             running: &running,
             used: &self.used_today(),
             day_ends: self.control.ledger.day(SystemClock.now()).ends,
+            isolation: self.capabilities.isolation.level,
             free_disk: self.machine.free_disk(),
         };
         decide(&assignment, &situation)?;
@@ -111,7 +112,20 @@ impl Core {
     fn request(&self, assignment: &Assignment, folder: &RunFolder) -> RunRequest {
         let mut limits = assignment.limits.clone();
         limits.output_bytes.get_or_insert(self.settings.max_output_mb * 1024 * 1024);
-        let state = self.host.data_dir().join("state").join(assignment.tool.as_str());
+        let tool = assignment.tool.as_str();
+        let state = self.host.data_dir().join("state");
+        // What a tool keeps of somebody else's runs holds their words, and the owner's runs hold the owner's.
+        let state = if assignment.by_owner {
+            state.join(tool)
+        } else {
+            state.join("others").join(assignment.user_id.to_string()).join(tool)
+        };
+        let level = isolation_of(assignment, &self.settings).max(Isolation::Own);
+        let confinement = Confinement {
+            network: assignment.network.clone(),
+            by_owner: assignment.by_owner,
+            ..self.settings.confinement(level, self.host.data_dir())
+        };
         RunRequest {
             task_id: assignment.task_id,
             attempt: assignment.attempt,
@@ -123,6 +137,7 @@ impl Core {
             limits,
             session: assignment.resume_session.clone(),
             dirs: folder.dirs(state),
+            confinement,
         }
     }
 

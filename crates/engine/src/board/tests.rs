@@ -14,8 +14,8 @@ use swarm_model::change::{Changes, LimitChange};
 use swarm_model::log::{LogLine, LogStream};
 use swarm_model::task::{Outcome, Priority, Queue, RunRecord, TaskResult, TaskSpec};
 use swarm_model::tool::{Account, ToolHealth, ToolInfo};
-use swarm_model::worker::{AttemptRef, Capabilities, LeaseTerms, Load, Pauses, ShareLimits, ToolGrant};
-use swarm_model::{FailureClass, TaskId, TaskNumber, TaskStatus, Timestamp, UserId, WorkerId};
+use swarm_model::worker::{AttemptRef, Capabilities, LeaseTerms, Load, Pauses, ProvenIsolation, ShareLimits, ToolGrant};
+use swarm_model::{FailureClass, Isolation, TaskId, TaskNumber, TaskStatus, Timestamp, UserId, WorkerId};
 use uuid::Uuid;
 
 use super::*;
@@ -63,6 +63,7 @@ fn profile(n: u16) -> WorkerProfile {
             agent_version: String::new(),
             labels: BTreeMap::new(),
             grants: vec![grant("demo", None, None)],
+            isolation: ProvenIsolation::default(),
         },
         pauses: Pauses::default(),
         draining: false,

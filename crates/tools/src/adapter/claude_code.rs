@@ -94,6 +94,8 @@ const OWNED: Owned = Owned {
     ],
     entries: None,
 };
+/// Whom it talks to with a login of its own.
+const LOGIN_HOSTS: [&str; 3] = ["claude.ai", "console.anthropic.com", "platform.claude.com"];
 
 /// The adapter for Claude Code.
 #[derive(Debug)]
@@ -145,6 +147,7 @@ impl Adapter for ClaudeCode {
                 env: variables(request, settings, &identity)?,
                 stdin: prompt.to_owned(),
                 needs: Needs::default(),
+                reach: identity.reach(request, login_place(&identity, settings), &LOGIN_HOSTS)?,
                 parser: Box::new(Stream::new(ledger)),
             }),
             model: Some(model),
@@ -281,9 +284,11 @@ fn check_login(identity: &Identity, settings: &ToolSettings) -> Result<(), Obsta
 }
 
 fn has_own_login(identity: &Identity, settings: &ToolSettings) -> bool {
-    let configured = settings.env.get(CONFIG_DIR).or(identity.home.as_ref()).map(PathBuf::from);
-    let usual = || std::env::home_dir().map(|home| home.join(".claude"));
-    configured.or_else(usual).is_some_and(|folder| holds_credentials(&folder))
+    login_place(identity, settings).is_some_and(|folder| holds_credentials(&folder))
+}
+
+fn login_place(identity: &Identity, settings: &ToolSettings) -> Option<PathBuf> {
+    identity.login_place(settings.env.get(CONFIG_DIR), ".claude")
 }
 
 fn holds_credentials(folder: &Path) -> bool {

@@ -91,6 +91,8 @@ const OWNED: Owned = Owned {
         ],
     )),
 };
+/// Whom it talks to with a login of its own.
+const LOGIN_HOSTS: [&str; 2] = ["chatgpt.com", "auth.openai.com"];
 
 /// The adapter for Codex.
 #[derive(Debug)]
@@ -145,6 +147,7 @@ impl Adapter for Codex {
                 env: variables(request, settings, &identity)?,
                 stdin: prompt.to_owned(),
                 needs: Needs { folders, files: Vec::new() },
+                reach: identity.reach(request, login_place(&identity, settings), &LOGIN_HOSTS)?,
                 parser: Box::new(Stream::new(ledger, pricing)),
             }),
             model: model.map(str::to_owned),
@@ -293,10 +296,12 @@ fn check_login(identity: &Identity, settings: &ToolSettings) -> Result<(), Obsta
 }
 
 fn has_own_login(identity: &Identity, settings: &ToolSettings) -> bool {
-    let configured = settings.env.get(HOME).or(identity.home.as_ref()).map(PathBuf::from);
-    let usual = || std::env::home_dir().map(|home| home.join(".codex"));
-    let home = configured.or_else(usual);
+    let home = login_place(identity, settings);
     home.is_some_and(|home| home.join("auth.json").is_file() || may_be_signed_in(&home))
+}
+
+fn login_place(identity: &Identity, settings: &ToolSettings) -> Option<PathBuf> {
+    identity.login_place(settings.env.get(HOME), ".codex")
 }
 
 /// Where the person chose the system's keychain, or a provider that may want no login, only the tool knows.

@@ -36,6 +36,8 @@ const DEFAULT_MODEL: &str = "flash";
 const DEFAULT_MODE: &str = "auto_edit";
 const MODES: [&str; 4] = ["default", DEFAULT_MODE, "yolo", "plan"];
 const HOME: &str = "GEMINI_CLI_HOME";
+/// Whom it talks to with a login of its own.
+const LOGIN_HOSTS: [&str; 3] = ["cloudcode-pa.googleapis.com", "oauth2.googleapis.com", "www.googleapis.com"];
 const PROGRAM: NpmProgram =
     NpmProgram { tool: "Gemini CLI", command: "gemini", package: "@google/gemini-cli", script: "bundle/gemini.js" };
 /// Prompt, output, session, approval and what goes with them are ours.
@@ -128,6 +130,7 @@ impl Adapter for GeminiCli {
                 env: variables(&home, request, settings, &identity)?,
                 stdin: input(prompt, system)?,
                 needs: Needs { folders: Vec::new(), files },
+                reach: identity.reach(request, Some(home.join(".gemini")), &LOGIN_HOSTS)?,
                 parser: Box::new(Stream::new(home, pricing)),
             }),
             model: Some(model),

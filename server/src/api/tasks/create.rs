@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use swarm_engine::NewTask;
+use swarm_model::isolation::{MAX_HOSTS, names_hosts};
 use swarm_model::rights::{Operation, Relation};
 use swarm_model::task::{Queue, TaskInput, TaskSpec};
 use swarm_model::{TaskId, ToolName, UserId};
@@ -194,6 +195,7 @@ fn spec_of(wish: CreateTask) -> Result<TaskSpec, ApiError> {
         (None, Some(worker_id)) => Queue::Worker { worker_id },
         (None, None) => Queue::default(),
     };
+    check_network(network.as_deref().unwrap_or_default())?;
     let retry = retry.unwrap_or_default();
     if retry.max_attempts == 0 {
         return Err(ApiError::invalid("retry.max_attempts is at least 1"));
@@ -214,6 +216,20 @@ fn spec_of(wish: CreateTask) -> Result<TaskSpec, ApiError> {
         retry,
         on_loss: on_loss.unwrap_or_default(),
     })
+}
+
+/// Whether these are hosts that a machine could hold a run to.
+fn check_network(hosts: &[String]) -> Result<(), ApiError> {
+    if hosts.len() > MAX_HOSTS {
+        return Err(ApiError::invalid(format!("network holds up to {MAX_HOSTS} hosts")));
+    }
+    match hosts.iter().find(|host| !names_hosts(host)) {
+        Some(host) => {
+            let host: String = host.chars().take(64).collect();
+            Err(ApiError::invalid(format!("network: \"{host}\" is no host; write example.org, or *.example.org")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// An argument vector as people would type it. For reading only; nothing ever parses it back.
@@ -261,6 +277,16 @@ mod tests {
         ] {
             let error = wish(body.clone()).unwrap_err();
             assert!(error.detail().contains(said), "{body}: {}", error.detail());
+        }
+    }
+
+    #[test]
+    fn a_network_names_hosts() {
+        let with = |network: serde_json::Value| wish(serde_json::json!({"description": "x", "network": network}));
+        assert_eq!(with(serde_json::json!(["*.pkg.dev", "10.0.0.7"])).unwrap().network.unwrap().len(), 2);
+        assert_eq!(with(serde_json::json!([])).unwrap().network, Some(Vec::new()));
+        for wrong in [serde_json::json!(["https://a.org"]), serde_json::json!([""]), serde_json::json!(vec!["a"; 65])] {
+            assert!(with(wrong).is_err());
         }
     }
 }

@@ -9,9 +9,8 @@ use futures_util::StreamExt as _;
 use serde::Serialize;
 use swarm_agent::{
     AgentControl as _, AgentStatus, Changed, ControlClient, ControlError, ControlReply, Dollars, Grant, Preferences,
-    runs_programs,
 };
-use swarm_model::ToolName;
+use swarm_model::{Isolation, ToolName};
 use swarm_tools::{Registry, Variables};
 
 use super::{local_words, person};
@@ -160,10 +159,15 @@ async fn grant(args: GrantArgs, context: &Context) -> Result<(), Failure> {
     let changed = worker.grant(grant).await.map_err(refused)?;
     tell(changed, context, &format!("{} may use {tool} here", plain(&person)))?;
     let output = context.output;
-    if runs_programs(&tool) {
-        output.remark(&format!(
-            "{tool} can run programs: tasks of other people are refused until this machine has a sandbox for them"
-        ));
+    if tool.runs_programs() {
+        output.remark(&match status.isolation.level {
+            Isolation::Sandbox | Isolation::Container => {
+                format!("{tool} can run programs: those of other people run in a sandbox here")
+            }
+            Isolation::None | Isolation::Own => format!(
+                "{tool} can run programs: tasks of other people are refused until this machine has a sandbox for them"
+            ),
+        });
     }
     if !is_enabled {
         output.remark(&format!("{tool} is off here: `garageswarm worker prefs set tools.{tool}.enabled true`"));
