@@ -5,7 +5,9 @@
 //! panel sees the same types as the coordinator.
 #![warn(missing_docs)]
 
+pub mod budget;
 pub mod change;
+pub mod course;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod crash;
 pub mod day;
@@ -23,7 +25,7 @@ pub mod worker;
 pub use day::Day;
 pub use failure::FailureClass;
 pub use id::{
-    BootId, EventId, GrantId, KeyId, RunId, SessionId, TaskId, TaskNumber, TaskRef, TokenId, UserId, WorkerId,
+    BootId, BudgetId, EventId, GrantId, KeyId, RunId, SessionId, TaskId, TaskNumber, TaskRef, TokenId, UserId, WorkerId,
     WorkflowId,
 };
 pub use task::{TaskEvent, TaskState, TaskStatus};

@@ -364,6 +364,11 @@ pub enum TaskEvent {
         /// Until when.
         until: Option<Timestamp>,
     },
+    /// A budget that it would draw on is used up before it begins.
+    Hold {
+        /// Until when, where that is known.
+        until: Option<Timestamp>,
+    },
     /// What it waited for is there.
     Wake {
         /// The earliest next start.
@@ -442,6 +447,7 @@ impl TaskState {
         let refused = Err(InvalidTransition::NotFrom { from: self.status() });
         match (self, event) {
             (Self::Queued { .. }, E::Assign(lease)) => Ok(Self::Assigned { lease }),
+            (Self::Queued { .. }, E::Hold { until }) => Ok(Self::Waiting { reason: WaitReason::Budget, until }),
             (Self::Queued { .. }, E::QueueTimeout) => Ok(Self::Failed(FailureClass::TimedOut)),
             (Self::Queued { .. } | Self::Assigned { .. } | Self::Waiting { .. }, E::Cancel { .. }) => {
                 Ok(Self::Cancelled)
@@ -490,6 +496,7 @@ impl TaskState {
                 Self::Assigned { .. },
                 E::Assign(_)
                 | E::Park { .. }
+                | E::Hold { .. }
                 | E::Wake { .. }
                 | E::Complete { .. }
                 | E::QueueTimeout
@@ -497,7 +504,12 @@ impl TaskState {
             )
             | (
                 Self::Running { .. },
-                E::Assign(_) | E::Accept { .. } | E::Wake { .. } | E::QueueTimeout | E::ConfirmCancel { .. },
+                E::Assign(_)
+                | E::Accept { .. }
+                | E::Hold { .. }
+                | E::Wake { .. }
+                | E::QueueTimeout
+                | E::ConfirmCancel { .. },
             )
             | (
                 Self::Waiting { .. },
@@ -505,6 +517,7 @@ impl TaskState {
                 | E::Accept { .. }
                 | E::Requeue { .. }
                 | E::Park { .. }
+                | E::Hold { .. }
                 | E::Complete { .. }
                 | E::GiveUp { .. }
                 | E::QueueTimeout
@@ -516,6 +529,7 @@ impl TaskState {
                 | E::Accept { .. }
                 | E::Requeue { .. }
                 | E::Park { .. }
+                | E::Hold { .. }
                 | E::Wake { .. }
                 | E::Complete { .. }
                 | E::GiveUp { .. }
