@@ -6,6 +6,9 @@
 #![warn(missing_docs)]
 
 pub mod budget;
+pub mod cascade;
+pub mod change;
+pub mod course;
 pub mod change;
 pub mod course;
 #[cfg(not(target_arch = "wasm32"))]
@@ -14,6 +17,7 @@ pub mod day;
 pub mod failure;
 pub mod id;
 pub mod invariants;
+pub mod isolation;
 pub mod log;
 pub mod rights;
 pub mod task;
@@ -22,12 +26,14 @@ pub mod tool;
 pub mod usage;
 pub mod worker;
 
+pub use cascade::{ModelChoice, Role};
 pub use day::Day;
 pub use failure::FailureClass;
 pub use id::{
     BootId, BudgetId, EventId, GrantId, KeyId, RunId, SessionId, TaskId, TaskNumber, TaskRef, TokenId, UserId, WorkerId,
     WorkflowId,
 };
+pub use isolation::Isolation;
 pub use task::{TaskEvent, TaskState, TaskStatus};
 pub use time::{Clock, Timestamp};
 pub use tool::ToolName;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FailureClass, Timestamp, ToolName, WorkerId};
+use crate::{FailureClass, Isolation, ModelChoice, Role, Timestamp, ToolName, WorkerId};
 
 /// From 1 (whenever) to 10 (first); 5 unless said otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -76,6 +76,17 @@ impl Default for TaskInput {
     }
 }
 
+/// A repository to work on: every run gets a working tree of its own, on a branch of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Repository {
+    /// Its address as git takes it, or a path on the machine.
+    pub url: String,
+    /// A branch, tag or commit to begin from; the repository's own default unless said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+}
+
 /// Which of the three queues a task stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -118,6 +129,9 @@ pub struct Requirements {
     /// Labels with these values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// How far the run must be kept away from the machine, at least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
 }
 
 fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
@@ -146,6 +160,9 @@ pub struct Limits {
     /// Millionths of a US dollar.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_microusd: Option<u64>,
+    /// The only models that may be asked; empty allows all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<String>,
 }
 
 /// How often, and after what pause, a task is tried.
@@ -179,7 +196,7 @@ impl RetryPolicy {
 pub const MAX_LOSSES_IN_A_ROW: u32 = 3;
 
 /// What a person asked for. Fixed at submission, but for what PUT may change while it is queued.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskSpec {
     /// The prompt, or the command line as people read it.
     pub description: String,
@@ -191,6 +208,18 @@ pub struct TaskSpec {
     /// The model that is wished for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// What it is in a team of models.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// Who does it, best first, in place of `tool` and `model`; empty means that these stand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cascade: Vec<ModelChoice>,
+    /// The repository to work on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<Repository>,
+    /// The only hosts that the run may reach; none means all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Vec<String>>,
     /// Which queue.
     pub queue: Queue,
     /// From 1 to 10.

@@ -4,10 +4,12 @@ use serde::{Deserialize, Serialize};
 use swarm_model::change::{AttemptOutcome, AttemptStatus};
 use swarm_model::log::LogEntry;
 use swarm_model::task::{
-    Limits, OnLoss, Priority, Queue, Requirements, RetryPolicy, RunRecord, TaskInput, TaskResult, WaitReason,
+    Limits, OnLoss, Priority, Queue, Repository, Requirements, RetryPolicy, RunRecord, TaskInput, TaskResult,
+    WaitReason,
 };
 use swarm_model::{
-    FailureClass, RunId, TaskId, TaskNumber, TaskStatus, Timestamp, ToolName, UserId, WorkerId, WorkflowId,
+    FailureClass, ModelChoice, Role, RunId, TaskId, TaskNumber, TaskStatus, Timestamp, ToolName, UserId, WorkerId,
+    WorkflowId,
 };
 
 /// A task.
@@ -38,6 +40,18 @@ pub struct Task {
     pub tool: Option<ToolName>,
     /// The model that is wished for.
     pub model: Option<String>,
+    /// What it is in a team of models.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// Who does it, best first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cascade: Vec<ModelChoice>,
+    /// The repository to work on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<Repository>,
+    /// The only hosts that the run may reach; none means all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Vec<String>>,
     /// Which queue it stands in.
     pub queue: Queue,
     /// What the machine must have.
@@ -116,6 +130,18 @@ pub struct CreateTask {
     /// What the tool is given beside the description; a command needs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<TaskInput>,
+    /// What it is in a team of models.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// Who does it, best first, in place of `tool` and `model`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cascade: Vec<ModelChoice>,
+    /// The repository to work on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<Repository>,
+    /// The only hosts that the run may reach; none means all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Vec<String>>,
     /// From 1 to 10; 5 unless said otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<Priority>,

@@ -7,9 +7,9 @@
 
 use serde::{Deserialize, Serialize};
 use swarm_model::log::LogLine;
-use swarm_model::task::{Limits, Outcome, RunRecord, TaskInput};
+use swarm_model::task::{Limits, Outcome, Repository, RunRecord, TaskInput};
 use swarm_model::worker::{AttemptRef, Capabilities, LeaseTerms, Load, RefusalReason};
-use swarm_model::{BootId, TaskId, TaskNumber, ToolName, UserId, WorkerId};
+use swarm_model::{BootId, Isolation, TaskId, TaskNumber, ToolName, UserId, WorkerId};
 
 /// The version of this protocol. A `hello` with another one is answered by closing the socket.
 pub const PROTOCOL: u32 = 1;
@@ -134,6 +134,15 @@ pub struct Assignment {
     /// How far it may go.
     #[serde(default)]
     pub limits: Limits,
+    /// The repository to work on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<Repository>,
+    /// The only hosts that the run may reach; none means all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Vec<String>>,
+    /// How far the run must be kept away from the machine, at least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
     /// The tool's session of an earlier attempt on this machine, to go on with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume_session: Option<String>,

@@ -11,7 +11,7 @@ use swarm_model::change::{
     AddUsage, AttemptStatus, Changes, EventKind, EventRecord, InsertTask, OpenAttempt, TaskHead, TaskRow,
     UpdateAttempt, UpdateTask,
 };
-use swarm_model::task::{Limits, OnLoss, Priority, Queue, Requirements, RetryPolicy, RunRecord, TaskInput, TaskSpec};
+use swarm_model::task::{RunRecord, TaskSpec};
 use swarm_model::usage::{EndedAttempt, UsageSums};
 use swarm_model::{
     Clock as _, EventId, TaskId, TaskNumber, TaskStatus, Timestamp, UserId, WorkerId, time::SystemClock,
@@ -89,15 +89,8 @@ impl Maker {
         for number in numbers {
             let spec = TaskSpec {
                 description: "say hello to everybody who reads this".to_owned(),
-                input: TaskInput::default(),
                 tool: "demo".parse().ok(),
-                model: None,
-                queue: Queue::User,
-                priority: Priority::default(),
-                requirements: Requirements::default(),
-                limits: Limits::default(),
-                retry: RetryPolicy::default(),
-                on_loss: OnLoss::Requeue,
+                ..TaskSpec::default()
             };
             let head = TaskHead {
                 task_id: TaskId::generate(&SystemClock),

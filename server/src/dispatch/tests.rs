@@ -155,18 +155,7 @@ impl World {
     }
 
     fn task(&self) -> NewTask {
-        let spec = TaskSpec {
-            description: "say hello".to_owned(),
-            input: Default::default(),
-            tool: None,
-            model: None,
-            queue: Default::default(),
-            priority: Default::default(),
-            requirements: Default::default(),
-            limits: Default::default(),
-            retry: Default::default(),
-            on_loss: Default::default(),
-        };
+        let spec = TaskSpec { description: "say hello".to_owned(), ..TaskSpec::default() };
         NewTask {
             task_id: TaskId::generate(&SystemClock),
             user_id: self.user,

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use swarm_model::change::{Changes, LimitChange};
 use swarm_model::log::{LogLine, LogStream};
-use swarm_model::task::{Outcome, Priority, Queue, RunRecord, TaskInput, TaskResult, TaskSpec};
+use swarm_model::task::{Outcome, Priority, Queue, RunRecord, TaskResult, TaskSpec};
 use swarm_model::tool::{Account, ToolHealth, ToolInfo};
 use swarm_model::worker::{AttemptRef, Capabilities, LeaseTerms, Load, Pauses, ShareLimits, ToolGrant};
 use swarm_model::{FailureClass, TaskId, TaskNumber, TaskStatus, Timestamp, UserId, WorkerId};
@@ -72,18 +72,7 @@ fn profile(n: u16) -> WorkerProfile {
 }
 
 fn spec() -> TaskSpec {
-    TaskSpec {
-        description: "say hello".to_owned(),
-        input: TaskInput::default(),
-        tool: None,
-        model: None,
-        queue: Queue::User,
-        priority: Priority::default(),
-        requirements: Default::default(),
-        limits: Default::default(),
-        retry: Default::default(),
-        on_loss: Default::default(),
-    }
+    TaskSpec { description: "say hello".to_owned(), ..TaskSpec::default() }
 }
 
 fn done(text: &str) -> Outcome {

@@ -48,18 +48,7 @@ pub(crate) fn entry(action: &str) -> AuditEntry {
 }
 
 pub(crate) fn spec(description: &str) -> TaskSpec {
-    TaskSpec {
-        description: description.to_owned(),
-        input: TaskInput::default(),
-        tool: Some(demo()),
-        model: None,
-        queue: Queue::User,
-        priority: Priority::default(),
-        requirements: Requirements::default(),
-        limits: Limits::default(),
-        retry: RetryPolicy::default(),
-        on_loss: OnLoss::Requeue,
-    }
+    TaskSpec { description: description.to_owned(), tool: Some(demo()), ..TaskSpec::default() }
 }
 
 /// One task and what happens to it. Events are numbered over all stories of a test.

@@ -212,6 +212,9 @@ pub(super) fn assignment(effect: Effect) -> Option<Assignment> {
         description: head.spec.description.clone(),
         input: head.spec.input.clone(),
         limits: head.spec.limits.clone(),
+        repository: head.spec.repository.clone(),
+        network: head.spec.network.clone(),
+        isolation: head.spec.requirements.isolation,
         resume_session,
         traceparent: head.traceparent.clone(),
     })

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
 use clap::Args;
+use swarm_agent::{Dollars, ParseDollarsError};
 use swarm_client::Client;
-use swarm_model::ToolName;
 use swarm_model::id::{Entropy as _, SystemEntropy};
-use swarm_model::task::{Limits, Priority, RetryPolicy, TaskInput};
+use swarm_model::task::{Limits, Priority, Repository, Requirements, RetryPolicy, TaskInput};
+use swarm_model::{Isolation, ModelChoice, Role, ToolName};
 use swarm_proto::tasks::{CreateTask, Task};
 
 use super::{wait, words};
@@ -38,6 +39,36 @@ pub(crate) struct SubmitArgs {
     /// Only on this machine: its name, its id, or the end of its id.
     #[arg(long)]
     worker: Option<String>,
+    /// What it is in a team of models: who does it is the list of this role.
+    #[arg(long, value_name = "ROLE", conflicts_with_all = ["tool", "model", "entries"])]
+    role: Option<Role>,
+    /// Who does it, best first, as TOOL or TOOL:MODEL; may be given more than once.
+    #[arg(long = "try", id = "entries", value_name = "TOOL[:MODEL]", conflicts_with_all = ["tool", "model"])]
+    entries: Vec<ModelChoice>,
+    /// The repository to work on: an address, or a path on the machine.
+    #[arg(long, value_name = "URL")]
+    repo: Option<String>,
+    /// The branch, tag or commit to begin from.
+    #[arg(long, value_name = "REF", requires = "repo")]
+    base: Option<String>,
+    /// How far the run must be kept away from the machine, at least: own, sandbox or container.
+    #[arg(long, value_name = "LEVEL")]
+    isolation: Option<Isolation>,
+    /// A host that the run may reach, and no other; may be given more than once.
+    #[arg(long, value_name = "HOST")]
+    network: Vec<String>,
+    /// The run may reach nothing but its own model.
+    #[arg(long, conflicts_with = "network")]
+    no_network: bool,
+    /// Tokens that it may use, in and out.
+    #[arg(long, value_name = "N")]
+    tokens: Option<u64>,
+    /// US dollars that it may cost.
+    #[arg(long, value_name = "DOLLARS", value_parser = read_dollars)]
+    cost: Option<u64>,
+    /// A model that may be asked, and no other; may be given more than once.
+    #[arg(long, value_name = "MODEL")]
+    allow_model: Vec<String>,
     /// How long one attempt may run, as 90s, 10m or 2h.
     #[arg(long, value_name = "TIME", value_parser = read_span)]
     timeout: Option<Duration>,
@@ -60,6 +91,12 @@ pub(crate) struct SubmitArgs {
 
 fn read_priority(text: &str) -> Result<Priority, String> {
     text.parse().ok().and_then(Priority::new).ok_or_else(|| "a priority is a number from 1 to 10".to_owned())
+}
+
+/// Millionths of a dollar from dollars.
+fn read_dollars(text: &str) -> Result<u64, String> {
+    let dollars: Dollars = text.parse().map_err(|error: ParseDollarsError| error.to_string())?;
+    Ok(dollars.as_micros())
 }
 
 pub(super) async fn run(args: SubmitArgs, context: &Context, client: &Client) -> Result<(), Failure> {
@@ -97,15 +134,27 @@ fn wish(args: SubmitArgs) -> Result<CreateTask, Failure> {
                 .advise("write it behind `submit`, or `-` to read it from standard input"));
         }
     };
-    let limits = args.timeout.map(|span| Limits { wall_clock_ms: Some(span.as_millis() as u64), ..Limits::default() });
+    let limits = Limits {
+        wall_clock_ms: args.timeout.map(|span| span.as_millis() as u64),
+        tokens: args.tokens,
+        cost_microusd: args.cost,
+        models: args.allow_model,
+        ..Limits::default()
+    };
+    let network = if args.no_network { Some(Vec::new()) } else { Some(args.network).filter(|hosts| !hosts.is_empty()) };
     let retry = args.max_attempts.map(|max_attempts| RetryPolicy { max_attempts, ..RetryPolicy::default() });
     Ok(CreateTask {
         description,
         tool: args.tool,
         model: args.model,
+        role: args.role,
+        cascade: args.entries,
+        repository: args.repo.map(|url| Repository { url, base: args.base }),
+        network,
         input,
         priority: args.priority,
-        limits,
+        requirements: args.isolation.map(|level| Requirements { isolation: Some(level), ..Requirements::default() }),
+        limits: Some(limits).filter(|limits| *limits != Limits::default()),
         retry,
         idempotency_key: Some(args.idempotency_key.unwrap_or_else(new_key)),
         ..CreateTask::default()

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use swarm_model::ToolName;
-use swarm_model::task::{Limits, OnLoss, Priority, Queue, Requirements, RetryPolicy, TaskInput, TaskSpec};
+use swarm_model::task::{Limits, OnLoss, Priority, Queue, Repository, Requirements, RetryPolicy, TaskInput, TaskSpec};
+use swarm_model::{ModelChoice, Role, ToolName};
 
 use crate::error::StoreError;
 use crate::sql::value::json;
@@ -16,6 +16,14 @@ struct StoredSpec<'a> {
     input: Cow<'a, TaskInput>,
     #[serde(skip_serializing_if = "is_default")]
     model: Cow<'a, Option<String>>,
+    #[serde(skip_serializing_if = "is_default")]
+    role: Option<Role>,
+    #[serde(skip_serializing_if = "is_default")]
+    cascade: Cow<'a, [ModelChoice]>,
+    #[serde(skip_serializing_if = "is_default")]
+    repository: Cow<'a, Option<Repository>>,
+    #[serde(skip_serializing_if = "is_default")]
+    network: Cow<'a, Option<Vec<String>>>,
     #[serde(skip_serializing_if = "is_default")]
     queue: Queue,
     #[serde(skip_serializing_if = "is_default")]
@@ -39,6 +47,10 @@ pub(super) fn stored_spec(spec: &TaskSpec) -> Result<String, StoreError> {
     json(&StoredSpec {
         input: Cow::Borrowed(&spec.input),
         model: Cow::Borrowed(&spec.model),
+        role: spec.role,
+        cascade: Cow::Borrowed(&spec.cascade),
+        repository: Cow::Borrowed(&spec.repository),
+        network: Cow::Borrowed(&spec.network),
         queue: spec.queue,
         priority: spec.priority,
         requirements: Cow::Borrowed(&spec.requirements),
@@ -60,6 +72,10 @@ pub(super) fn read_spec(
         input: stored.input.into_owned(),
         tool,
         model: stored.model.into_owned(),
+        role: stored.role,
+        cascade: stored.cascade.into_owned(),
+        repository: stored.repository.into_owned(),
+        network: stored.network.into_owned(),
         queue: stored.queue,
         priority: stored.priority,
         requirements: stored.requirements.into_owned(),
@@ -80,6 +96,10 @@ mod tests {
         let usual = serde_json::json!({
             "input": {"kind": "prompt"},
             "model": null,
+            "role": null,
+            "cascade": [],
+            "repository": null,
+            "network": null,
             "queue": {"kind": "user"},
             "priority": 5,
             "requirements": {},
