@@ -91,6 +91,42 @@ impl fmt::Display for ModelChoice {
     }
 }
 
+/// What a task does whose account is at a limit that no other machine's account gets around.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum AtLimit {
+    /// It waits until the limit is over.
+    #[default]
+    Wait,
+    /// The next entry of its cascade has its turn; the last one waits.
+    Next,
+}
+
+/// A text that names no rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no rule \"{0}\"; there are wait and next")]
+pub struct ParseAtLimitError(String);
+
+impl AtLimit {
+    /// The name on the wire and in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Next => "next",
+        }
+    }
+}
+
+impl FromStr for AtLimit {
+    type Err = ParseAtLimitError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let named = [Self::Wait, Self::Next].into_iter().find(|rule| rule.as_str() == text);
+        named.ok_or_else(|| ParseAtLimitError(text.chars().take(64).collect()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,8 +9,6 @@ pub mod budget;
 pub mod cascade;
 pub mod change;
 pub mod course;
-pub mod change;
-pub mod course;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod crash;
 pub mod day;
@@ -26,7 +24,7 @@ pub mod tool;
 pub mod usage;
 pub mod worker;
 
-pub use cascade::{ModelChoice, Role};
+pub use cascade::{AtLimit, ModelChoice, Role};
 pub use day::Day;
 pub use failure::FailureClass;
 pub use id::{

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FailureClass, Isolation, ModelChoice, Role, Timestamp, ToolName, WorkerId};
+use crate::{AtLimit, FailureClass, Isolation, ModelChoice, Role, Timestamp, ToolName, WorkerId};
 
 /// From 1 (whenever) to 10 (first); 5 unless said otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -214,6 +214,9 @@ pub struct TaskSpec {
     /// Who does it, best first, in place of `tool` and `model`; empty means that these stand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cascade: Vec<ModelChoice>,
+    /// What it does at a limit of an account.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub at_limit: AtLimit,
     /// The repository to work on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<Repository>,
@@ -236,6 +239,16 @@ pub struct TaskSpec {
     /// What happens when the worker vanishes.
     #[serde(default)]
     pub on_loss: OnLoss,
+}
+
+impl TaskSpec {
+    /// Tool and model of this entry of its cascade; without one, those that are wished for.
+    pub fn way(&self, entry: u32) -> (Option<&ToolName>, Option<&str>) {
+        match self.cascade.get(entry as usize).or_else(|| self.cascade.last()) {
+            Some(choice) => (Some(&choice.tool), choice.model.as_deref()),
+            None => (self.tool.as_ref(), self.model.as_deref()),
+        }
+    }
 }
 
 /// The name of a state, as stored and shown.

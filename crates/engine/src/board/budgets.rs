@@ -6,7 +6,7 @@
 use swarm_model::budget::{BudgetOf, BudgetUnit};
 use swarm_model::change::{EventKind, TaskRow};
 use swarm_model::course::{Resume, Short, Spent};
-use swarm_model::task::{Lease, Limits, WaitReason};
+use swarm_model::task::{Lease, Limits, RunRecord, WaitReason};
 use swarm_model::usage::{UsageKey, UsageSums};
 use swarm_model::{FailureClass, TaskEvent, TaskNumber, TaskState, Timestamp, ToolName};
 
@@ -20,6 +20,14 @@ use crate::queue::ClassKey;
 pub(super) struct Left {
     tokens: Option<Bound>,
     cost: Option<Bound>,
+}
+
+/// A run that was stopped at what was left to it.
+#[derive(Debug)]
+pub(super) struct Stopped {
+    left: Left,
+    told: Spent,
+    resume: Resume,
 }
 
 impl Board {
@@ -168,19 +176,27 @@ impl Board {
         }
     }
 
+    /// What was left to a run that says that it used up its budget. Asked before its use is counted.
+    pub(super) fn stopped(&self, number: TaskNumber, lease: Lease, record: Option<&RunRecord>) -> Option<Stopped> {
+        let entry = self.tasks.get(&number)?;
+        let tool = entry.tool.clone()?;
+        let left = self.left(entry, lease, &tool);
+        let told = record.map(|record| Spent::of(&record.usage)).unwrap_or_default();
+        let session = record.and_then(|record| record.session.clone());
+        Some(Stopped { left, told, resume: Resume { worker_id: lease.worker_id, tool, session } })
+    }
+
     /// A run was stopped at what was left to it: its task waits, with its session, until there is more. `false` where
     /// it had no such bound, so that something else was meant.
     pub(super) fn stop_at_budget(
         &mut self,
         number: TaskNumber,
         lease: Lease,
-        tool: ToolName,
-        left: Left,
-        told: Spent,
-        session: Option<String>,
+        stopped: Stopped,
         error: &str,
         now: Timestamp,
     ) -> bool {
+        let Stopped { left, told, resume } = stopped;
         let of = |unit: BudgetUnit, bound: Option<Bound>| bound.map(|bound| (unit, bound, share(unit.part_of(told), bound)));
         let candidates = of(BudgetUnit::Tokens, left.tokens).into_iter().chain(of(BudgetUnit::Microusd, left.cost));
         let Some((unit, bound, share)) = candidates.max_by_key(|(_, _, share)| *share) else { return false };
@@ -195,7 +211,7 @@ impl Board {
             BudgetUnit::Microusd => limits.cost_microusd,
         };
         let course = entry.row.course_mut();
-        course.resume = Some(Resume { worker_id: lease.worker_id, tool, session });
+        course.resume = Some(resume);
         let (short, until) = match bound.by {
             None => {
                 // Who stopped it knows that what is left is too little, also where it counted less.
