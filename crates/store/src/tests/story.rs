@@ -7,7 +7,7 @@ use swarm_model::change::{
     UpdateAttempt, UpdateTask,
 };
 use swarm_model::log::{LogLine, LogStream};
-use swarm_model::task::{Limits, OnLoss, Priority, Queue, Requirements, RetryPolicy, RunRecord, TaskInput, TaskSpec};
+use swarm_model::task::{RunRecord, TaskSpec};
 use swarm_model::usage::EndedAttempt;
 use swarm_model::{EventId, FailureClass, TaskId, TaskNumber, TaskStatus, Timestamp, ToolName, UserId, WorkerId};
 use uuid::Uuid;

@@ -6,11 +6,13 @@ use swarm_model::change::{
 use swarm_model::course::{Course, Resume, Short, Spent, Try};
 use swarm_model::invariants::check_tasks;
 use swarm_model::task::{
-    CostKind, Limits, OnLoss, Outcome, Priority, Queue, Requirements, RetryPolicy, RunRecord, TaskInput, TaskResult,
-    WaitReason,
+    CostKind, Limits, OnLoss, Outcome, Priority, Queue, Repository, Requirements, RetryPolicy, RunRecord, TaskInput,
+    TaskResult, WaitReason,
 };
 use swarm_model::tool::Account;
-use swarm_model::{EventId, FailureClass, RunId, TaskNumber, TaskRef, TaskStatus, Timestamp, UserId, WorkflowId};
+use swarm_model::{
+    EventId, FailureClass, Isolation, Role, RunId, TaskNumber, TaskRef, TaskStatus, Timestamp, UserId, WorkflowId,
+};
 
 use super::HasTasks;
 use crate::error::{Conflict, StoreError};
@@ -96,8 +98,19 @@ pub(crate) async fn every_field_survives(backend: &impl HasTasks) {
         memory_mb: 512,
         os: Some("linux".to_owned()),
         labels: [("gpu".to_owned(), "1".to_owned())].into(),
+        isolation: Some(Isolation::Sandbox),
     };
-    head.spec.limits = Limits { wall_clock_ms: Some(5), tokens: Some(u64::from(u32::MAX) * 9), ..Limits::default() };
+    head.spec.role = Some(Role::Reviewer);
+    head.spec.cascade = vec!["codex".parse().unwrap(), "ollama:qwen3:8b".parse().unwrap()];
+    head.spec.repository =
+        Some(Repository { url: "https://example.org/a.git".to_owned(), base: Some("main".to_owned()) });
+    head.spec.network = Some(vec!["example.org".to_owned()]);
+    head.spec.limits = Limits {
+        wall_clock_ms: Some(5),
+        tokens: Some(u64::from(u32::MAX) * 9),
+        models: vec!["small".to_owned()],
+        ..Limits::default()
+    };
     head.spec.retry = RetryPolicy { max_attempts: 9, backoff_ms: 1, max_backoff_ms: 2 };
     head.spec.on_loss = OnLoss::Fail;
     store.commit(&story.submit()).await.unwrap();
