@@ -6,12 +6,14 @@
 
 mod account;
 mod audit;
+mod budgets;
 mod documents;
 mod error_pages;
 mod keys;
 mod people;
 mod probes;
 mod rights;
+pub(crate) mod roles;
 mod status;
 pub(crate) mod swarm;
 pub(crate) mod tasks;
@@ -49,6 +51,8 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(status::router())
         .merge(swarm::router())
         .merge(usage::router())
+        .merge(budgets::router())
+        .merge(roles::router())
         .merge(tools::router())
         .merge(tasks::router())
         .merge(workers::router())

@@ -1,5 +1,7 @@
 //! Roles, and the ordered lists of tool and model by which a task goes on when one of them cannot do it.
 
+mod shipped;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -7,6 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::ToolName;
 use crate::tool::ParseToolNameError;
+
+pub use shipped::{AS_OF, shipped};
+
+/// Entries that a cascade may have.
+pub const MOST_ENTRIES: usize = 16;
 
 /// What somebody is in a team of models. Each has a list of its own of who does it, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

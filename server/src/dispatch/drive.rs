@@ -5,6 +5,7 @@
 //! board together with the changes, as they were at that moment.
 
 mod apply;
+mod budgets;
 mod tell;
 
 use std::collections::HashMap;
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use swarm_engine::{Board, Counters};
 use swarm_model::change::{Changes, TaskHead};
-use swarm_model::{SessionId, UserId, WorkerId, crash};
+use swarm_model::{SessionId, Timestamp, UserId, WorkerId, crash};
 use swarm_proto::worker::{Assignment, ToWorker};
 use swarm_store::{StoreError, TaskStore};
 use tokio::sync::{mpsc, oneshot};
@@ -106,6 +107,9 @@ impl Drive {
                 board.restore_worker(worker.profile.clone(), now);
             }
         }
+        // First, because a task that is taken up may have to wait for one.
+        board.set_budgets(budgets::standing(&*self.deps.store, now).await?, now);
+        self.live.set_budgets(board.budgets());
         for task in live {
             board.restore(task, now);
         }
@@ -186,6 +190,16 @@ impl Drive {
             return;
         }
         let now = self.deps.clock.now();
+        if commands.iter().any(|command| matches!(command, Command::Budgets { .. }))
+            && let Err(error) = self.take_up_budgets(now).await
+        {
+            let error = DispatchError::Store(Arc::new(error));
+            for command in commands {
+                command.refuse(&error);
+            }
+            self.weight = 0;
+            return;
+        }
         match known_keys(&*self.deps.store, &commands).await {
             Ok(known) => {
                 for command in commands {
@@ -203,6 +217,15 @@ impl Drive {
                 }
             }
         }
+    }
+
+    /// Reads the budgets anew. No commit is under way, so that the sums in the store and what gathered on the board since
+    /// are all that was used.
+    async fn take_up_budgets(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let standing = budgets::standing(&*self.deps.store, now).await?;
+        self.board.set_budgets(standing, now);
+        self.live.set_budgets(self.board.budgets());
+        Ok(())
     }
 
     /// Takes what has gathered, and begins to write it. What is nothing to write is told at once.

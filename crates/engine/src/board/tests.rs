@@ -1,6 +1,8 @@
 //! The board driven by hand, with a world of its own: a clock that the test moves and workers that do as told.
 
 mod allocation;
+mod budgets;
+mod cascades;
 mod leases;
 mod limits;
 mod outcomes;
