@@ -269,5 +269,5 @@ fn own_shortage(entry: &Entry) -> Option<String> {
     let (of, used) = (BudgetUnit::Microusd.words(most), BudgetUnit::Microusd.words(used.cost_microusd));
     let used = used.trim_end_matches(" US dollars");
     let more = format!("{}.{:02}", more / 1_000_000, (more % 1_000_000).div_ceil(10_000).min(99));
-    Some(format!("used {used} of {of}; raise it with `garageswarm task budget {number} --usd {more}`"))
+    Some(format!("used {used} of {of}; raise it with `garageswarm task budget {number} --cost {more}`"))
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use swarm_model::change::{Changes, LimitChange};
 use swarm_model::log::{LogLine, LogStream};
-use swarm_model::task::{Outcome, Priority, Queue, RunRecord, TaskResult, TaskSpec};
+use swarm_model::task::{Outcome, Priority, Queue, RetryPolicy, RunRecord, TaskInput, TaskResult, TaskSpec};
 use swarm_model::tool::{Account, ToolHealth, ToolInfo};
 use swarm_model::worker::{AttemptRef, Capabilities, LeaseTerms, Load, Pauses, ShareLimits, ToolGrant};
 use swarm_model::{FailureClass, TaskId, TaskNumber, TaskStatus, Timestamp, UserId, WorkerId};

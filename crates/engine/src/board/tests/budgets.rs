@@ -91,7 +91,7 @@ fn a_run_that_used_its_budget_waits_with_its_session_and_goes_on_there_when_it_i
     assert_eq!(world.status(number), TaskStatus::Waiting, "time alone brings nothing");
     world.raise(number, 900);
     assert_eq!(world.status(number), TaskStatus::Waiting, "that is no more");
-    world.join(profile(2));
+    world.board.worker_left(worker(1), world.now);
     world.raise(number, 1_600);
     assert_eq!(world.status(number), TaskStatus::Queued, "machine 2 is free, but has not its session");
     let report = world.board.placement(number, |_| true, world.now).unwrap();
@@ -145,7 +145,7 @@ fn a_session_that_fails_otherwise_is_left() {
     world.end_last(failed(FailureClass::Budget), used(1_000));
     world.raise(number, 2_000);
     world.end_last(failed(FailureClass::ProcessFailed), used(0));
-    world.join(profile(2));
+    world.board.set_pauses(worker(1), Pauses { by_owner: true, by_coordinator: false }, world.now);
     world.jump(Duration::from_secs(2));
     assert_eq!(world.given(2), (Some(1_000), None, None), "anywhere, and from the beginning");
 }
