@@ -666,10 +666,9 @@ fn state_of(row: &TaskRow) -> TaskState {
         (TaskStatus::Queued | TaskStatus::Assigned | TaskStatus::Running, _) => {
             TaskState::Queued { ready_at: row.ready_at }
         }
-        (TaskStatus::Waiting, _) => TaskState::Waiting {
-            reason: row.wait_reason.unwrap_or(WaitReason::Quota),
-            until: row.wait_until,
-        },
+        (TaskStatus::Waiting, _) => {
+            TaskState::Waiting { reason: row.wait_reason.unwrap_or(WaitReason::Quota), until: row.wait_until }
+        }
         (TaskStatus::Completed, _) => TaskState::Completed,
         (TaskStatus::Failed, _) => TaskState::Failed(row.failure_class.unwrap_or(FailureClass::ProcessFailed)),
         (TaskStatus::Cancelled, _) => TaskState::Cancelled,

@@ -138,12 +138,9 @@ impl Ledger {
         if is_free(Some(tool)) {
             return None;
         }
-        let drawn_on =
-            self.standing.iter().filter(|it| it.budget.unit == unit && it.budget.counts(user, worker, tool));
-        let bounds = drawn_on.map(|it| Bound {
-            left: it.budget.amount.saturating_sub(it.used),
-            by: Some(it.budget.budget_id),
-        });
+        let drawn_on = self.standing.iter().filter(|it| it.budget.unit == unit && it.budget.counts(user, worker, tool));
+        let bounds =
+            drawn_on.map(|it| Bound { left: it.budget.amount.saturating_sub(it.used), by: Some(it.budget.budget_id) });
         bounds.min_by_key(|bound| bound.left)
     }
 }

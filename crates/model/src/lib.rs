@@ -28,8 +28,8 @@ pub use cascade::{AtLimit, ModelChoice, Role};
 pub use day::Day;
 pub use failure::FailureClass;
 pub use id::{
-    BootId, BudgetId, EventId, GrantId, KeyId, RunId, SessionId, TaskId, TaskNumber, TaskRef, TokenId, UserId, WorkerId,
-    WorkflowId,
+    BootId, BudgetId, EventId, GrantId, KeyId, RunId, SessionId, TaskId, TaskNumber, TaskRef, TokenId, UserId,
+    WorkerId, WorkflowId,
 };
 pub use isolation::Isolation;
 pub use task::{TaskEvent, TaskState, TaskStatus};

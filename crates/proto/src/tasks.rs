@@ -9,8 +9,8 @@ use swarm_model::task::{
     WaitReason,
 };
 use swarm_model::{
-    AtLimit, FailureClass, ModelChoice, Role, RunId, TaskId, TaskNumber, TaskStatus, Timestamp, ToolName, UserId, WorkerId,
-    WorkflowId,
+    AtLimit, FailureClass, ModelChoice, Role, RunId, TaskId, TaskNumber, TaskStatus, Timestamp, ToolName, UserId,
+    WorkerId, WorkflowId,
 };
 
 /// A task.

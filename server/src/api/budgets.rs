@@ -36,10 +36,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 
 /// Your budgets and those of workers that you own, with what is used of each; for an admin, all.
 #[utoipa::path(get, path = "/budgets", tag = "swarm", responses((status = 200, body = Page<wire::Budget>)))]
-async fn list_budgets(
-    State(state): State<AppState>,
-    identity: Identity,
-) -> Result<Json<Page<wire::Budget>>, ApiError> {
+async fn list_budgets(State(state): State<AppState>, identity: Identity) -> Result<Json<Page<wire::Budget>>, ApiError> {
     let person = identity.person()?;
     identity.require(Operation::ReadBudgets, identity.relation_to_user(person.user_id))?;
     Ok(Json(Page::whole(visible(&state, &identity, |_| true).await?)))

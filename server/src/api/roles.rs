@@ -31,9 +31,7 @@ fn setting(role: Role) -> String {
 
 /// The routes of this resource.
 pub(crate) fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(list_roles, set_at_limit))
-        .routes(routes!(get_role, set_role, reset_role))
+    OpenApiRouter::new().routes(routes!(list_roles, set_at_limit)).routes(routes!(get_role, set_role, reset_role))
 }
 
 /// Who does which role for you, and what your tasks with such a list do at a limit of an account.
@@ -121,9 +119,8 @@ pub(crate) fn check_entries(field: &str, entries: &[ModelChoice]) -> Result<(), 
         return Err(ApiError::invalid(format!("{field} holds at most {MOST_ENTRIES} entries")));
     }
     for entry in entries {
-        let is_readable = |model: &String| {
-            (1..=MAX_MODEL).contains(&model.chars().count()) && !model.chars().any(char::is_control)
-        };
+        let is_readable =
+            |model: &String| (1..=MAX_MODEL).contains(&model.chars().count()) && !model.chars().any(char::is_control);
         if !entry.model.as_ref().is_none_or(is_readable) {
             return Err(ApiError::invalid(format!("{field}: a model has 1 to {MAX_MODEL} printable characters")));
         }

@@ -62,7 +62,8 @@ async fn a_task_that_used_its_budget_waits_and_goes_on_with_its_session() -> Res
     let placement = ann.placement(task.task_id).await?.summary;
     assert!(placement.starts_with("Waits for a budget: used 1,000 of 1,000 tokens;"), "{placement}");
 
-    let another = UpdateTask { version: waits.version, description: Some("x".to_owned()), priority: None, limits: None };
+    let another =
+        UpdateTask { version: waits.version, description: Some("x".to_owned()), priority: None, limits: None };
     let refused = ann.update_task(task.task_id, &another).await.unwrap_err();
     assert_eq!(refused.code(), Some(ErrorCode::Conflict), "its session has its prompt");
     let more = Limits { tokens: Some(2_500), ..limits };
@@ -141,7 +142,10 @@ async fn what_an_admin_set_an_admin_changes_and_owners_see_to_their_machines() -
     assert_eq!((eve.budgets().await?.items.len(), ada.budgets().await?.items.len()), (0, 2));
     let own = ben.create_budget(&CreateBudget { username: Some("ben".to_owned()), ..tokens(1) }).await?;
     ben.remove_budget(own.budget_id).await?;
-    for bad in [json!({ "period": "day", "unit": "tokens", "amount": 0 }), json!({ "period": "year", "unit": "tokens", "amount": 1 })] {
+    for bad in [
+        json!({ "period": "day", "unit": "tokens", "amount": 0 }),
+        json!({ "period": "year", "unit": "tokens", "amount": 1 }),
+    ] {
         let answer = test.post("/api/v1/budgets").bearer(&test.user("ben").token).json(&bad).send().await;
         assert!(answer.status.is_client_error(), "{bad}");
     }

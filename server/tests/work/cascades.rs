@@ -74,7 +74,9 @@ async fn when_all_have_failed_the_task_tells_of_each() -> Result<()> {
     let classes: Vec<_> = task.tries.iter().map(|tried| tried.class).collect();
     assert_eq!(classes, [Some(FailureClass::ContextOverflow), None, Some(FailureClass::Refused)]);
     let error = task.error.context("a sentence")?;
-    for said in ["codex: context overflow (it is", "gemini-cli gemini-2.5-pro: passed over (no machine", "ollama small:"] {
+    for said in
+        ["codex: context overflow (it is", "gemini-cli gemini-2.5-pro: passed over (no machine", "ollama small:"]
+    {
         assert!(error.contains(said), "{error}");
     }
     let again = ann.retry_task(task.task_id).await?;
@@ -110,8 +112,7 @@ async fn a_task_takes_the_list_of_its_role_along() -> Result<()> {
     let roles = ann.roles().await?;
     assert_eq!((roles.at_limit, roles.items.len()), (AtLimit::Next, 5));
     assert!(roles.items.iter().all(|role| !role.is_own && !role.entries.is_empty()));
-    let audit: Value =
-        test.get("/api/v1/audit").bearer(&test.user("ann").token).send().await.json();
+    let audit: Value = test.get("/api/v1/audit").bearer(&test.user("ann").token).send().await.json();
     assert!(audit.to_string().contains("role_chosen"), "{audit}");
     test.user("ann").client.cancel_task(task.task_id).await?;
     test.finish().await
@@ -127,7 +128,8 @@ async fn lists_that_make_no_sense_are_refused() -> Result<()> {
         (json!({ "entries": [{ "tool": "codex", "model": "a\u{7}b" }] }), 400),
         (json!({ "entries": vec![json!({ "tool": "codex" }); 17] }), 400),
     ] {
-        let answer = test.request(axum::http::Method::PUT, "/api/v1/roles/coder").bearer(token).json(&body).send().await;
+        let answer =
+            test.request(axum::http::Method::PUT, "/api/v1/roles/coder").bearer(token).json(&body).send().await;
         assert_eq!(answer.status.as_u16(), status, "{body}");
         assert_eq!(answer.problem().code, ErrorCode::InvalidRequest, "{body}");
     }

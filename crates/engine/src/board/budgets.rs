@@ -197,7 +197,8 @@ impl Board {
         now: Timestamp,
     ) -> bool {
         let Stopped { left, told, resume } = stopped;
-        let of = |unit: BudgetUnit, bound: Option<Bound>| bound.map(|bound| (unit, bound, share(unit.part_of(told), bound)));
+        let of =
+            |unit: BudgetUnit, bound: Option<Bound>| bound.map(|bound| (unit, bound, share(unit.part_of(told), bound)));
         let candidates = of(BudgetUnit::Tokens, left.tokens).into_iter().chain(of(BudgetUnit::Microusd, left.cost));
         let Some((unit, bound, share)) = candidates.max_by_key(|(_, _, share)| *share) else { return false };
         let Some(entry) = self.tasks.get_mut(&number) else { return false };

@@ -62,9 +62,9 @@ impl Board {
     /// An account is at a limit: who would rather go on with another model does.
     pub(super) fn pass_over_limited(&mut self, now: Timestamp) {
         let moves_on = |number: &TaskNumber| {
-            self.tasks.get(number).is_some_and(|entry| {
-                entry.head.spec.at_limit == AtLimit::Next && !self.serves(entry, &entry.class)
-            })
+            self.tasks
+                .get(number)
+                .is_some_and(|entry| entry.head.spec.at_limit == AtLimit::Next && !self.serves(entry, &entry.class))
         };
         let numbers: Vec<TaskNumber> = self.cascading.iter().filter(|number| moves_on(number)).copied().collect();
         for number in numbers {
@@ -147,9 +147,7 @@ impl Board {
     pub(super) fn moves_on_at_once(&self, number: TaskNumber, class: FailureClass) -> bool {
         match class.next_model() {
             NextModel::AtOnce => true,
-            NextModel::ByRule => {
-                self.tasks.get(&number).is_some_and(|entry| entry.head.spec.at_limit == AtLimit::Next)
-            }
+            NextModel::ByRule => self.tasks.get(&number).is_some_and(|entry| entry.head.spec.at_limit == AtLimit::Next),
             NextModel::Never | NextModel::AfterRetries => false,
         }
     }

@@ -205,7 +205,8 @@ impl Board {
             }
             Outcome::Failed { class, error, resets_at, partial } => {
                 self.keep_partial(number, partial);
-                let stopped = if class == FailureClass::Budget { self.stopped(number, lease, record.as_ref()) } else { None };
+                let stopped =
+                    if class == FailureClass::Budget { self.stopped(number, lease, record.as_ref()) } else { None };
                 self.close_attempt(number, lease, AttemptStatus::Failed, Some(class), Some(error.clone()), record, now);
                 if let Some(stopped) = stopped
                     && self.stop_at_budget(number, lease, stopped, &error, now)

@@ -14,11 +14,11 @@ use swarm_model::{EventId, TaskNumber, TaskRef, UserId, WorkerId};
 
 use crate::audit::AuditEntry;
 use crate::error::{Conflict, StoreError};
-use crate::sql::{SqlStore, budgets};
 use crate::sql::database::{Database, Transaction};
 use crate::sql::statement::{Statement, sql};
 use crate::sql::usage;
 use crate::sql::value::{args, array};
+use crate::sql::{SqlStore, budgets};
 use crate::task::{
     AttemptOnWorker, Counters, EventScope, LogPage, StoredAttempt, StoredTask, TaskCounts, TaskFilter, TaskStore,
     TaskSummary,

@@ -4,8 +4,8 @@ use serde::Serialize;
 use swarm_model::change::{AttemptStatus, EventKind};
 use swarm_model::task::WaitReason;
 use swarm_model::{
-    BudgetId, EventId, FailureClass, GrantId, KeyId, RunId, TaskId, TaskNumber, TaskStatus, Timestamp, TokenId, ToolName, UserId,
-    WorkerId, WorkflowId,
+    BudgetId, EventId, FailureClass, GrantId, KeyId, RunId, TaskId, TaskNumber, TaskStatus, Timestamp, TokenId,
+    ToolName, UserId, WorkerId, WorkflowId,
 };
 
 use crate::error::StoreError;

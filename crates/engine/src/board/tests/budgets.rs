@@ -186,7 +186,10 @@ fn people_are_warned_once_and_then_everything_that_draws_on_it_waits_until_its_d
     assert_eq!(world.status(standing), TaskStatus::Completed);
     let number = world.submit(spec());
     let sentence = world.wait_sentence(number);
-    assert!(sentence.starts_with("the person's budget of 1,000 tokens for a day is used up until 1970-01-02T"), "{sentence}");
+    assert!(
+        sentence.starts_with("the person's budget of 1,000 tokens for a day is used up until 1970-01-02T"),
+        "{sentence}"
+    );
     assert_eq!(world.last_row(number).wait_until, Some(Day::of(world.now).ends()));
     let other = world.submit_for(user(2), TaskSpec { queue: Queue::Global, ..spec() });
     world.settle();

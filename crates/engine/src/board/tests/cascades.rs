@@ -220,7 +220,8 @@ fn spent(until: Timestamp) -> Outcome {
 
 #[test]
 fn at_a_limit_a_task_waits_unless_its_person_would_rather_go_on() {
-    for (at_limit, status, entry) in [(AtLimit::Wait, TaskStatus::Waiting, 0), (AtLimit::Next, TaskStatus::Assigned, 1)] {
+    for (at_limit, status, entry) in [(AtLimit::Wait, TaskStatus::Waiting, 0), (AtLimit::Next, TaskStatus::Assigned, 1)]
+    {
         let mut world = World::with_workers([machine(1, &[("codex", &[]), ("ollama", &[])])]);
         let number = world.submit(TaskSpec { at_limit, ..cascade(&["codex", "ollama"]) });
         let (by, attempt) = world.accept_last();
@@ -250,7 +251,11 @@ fn who_goes_on_at_a_limit_does_not_run_into_one_that_is_known() {
     let patient = world.submit(cascade(&["codex", "ollama"]));
     let (by, attempt) = world.accept_last();
     world.report(by, attempt, spent(until));
-    assert_eq!((world.asked().as_str(), world.status(behind)), ("ollama", TaskStatus::Assigned), "it stood in the queue");
+    assert_eq!(
+        (world.asked().as_str(), world.status(behind)),
+        ("ollama", TaskStatus::Assigned),
+        "it stood in the queue"
+    );
     let passed = &world.course(behind).tries[0];
     assert!(passed.error.contains("key of codex is at its limit"), "{passed:?}");
     assert_eq!(world.status(patient), TaskStatus::Queued);

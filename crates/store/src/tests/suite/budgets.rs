@@ -41,7 +41,8 @@ pub(crate) async fn budgets_are_set_changed_and_removed(backend: &impl HasStores
     assert!(matches!(gone, Err(StoreError::NotFound { entity: "budget" })), "{gone:?}");
     let gone = budgets.remove_budget(third.budget_id, &entry("budget_removed")).await;
     assert!(matches!(gone, Err(StoreError::NotFound { entity: "budget" })), "{gone:?}");
-    let log = backend.stores().housekeeping.audit_log(&AuditFilter { limit: 9, ..AuditFilter::default() }).await.unwrap();
+    let log =
+        backend.stores().housekeeping.audit_log(&AuditFilter { limit: 9, ..AuditFilter::default() }).await.unwrap();
     let actions: Vec<&str> = log.iter().map(|record| record.entry.action.as_str()).collect();
     assert_eq!(actions, ["budget_removed", "budget_changed", "budget_set", "budget_set", "budget_set"]);
 }
