@@ -212,6 +212,10 @@ impl Board {
         let class = ClassKey::of(head.user_id, &head.spec, row.course.as_deref(), &[]);
         self.by_id.insert(head.task_id, number);
         *self.live_of.entry(head.user_id).or_default() += 1;
+        if head.spec.cascade.len() > 1 {
+            // Nobody has come back yet.
+            self.await_return(now);
+        }
         let (tool, model, attempt_started_at) =
             open.map_or_else(Default::default, |open| (Some(open.tool), open.model, open.started_at));
         let entry = Entry {

@@ -249,7 +249,10 @@ impl Board {
         now: Timestamp,
     ) {
         self.note_failure(number, class, error.clone());
-        self.leave_session(number);
+        // Behind a limit of its account the session goes on.
+        if !class.is_of_account() {
+            self.leave_session(number);
+        }
         if self.moves_on_at_once(number, class) && self.move_on(number, lease, class, &error, now) {
             return;
         }
