@@ -62,11 +62,18 @@ pub(crate) struct Crossed {
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     standing: Vec<StandingBudget>,
+    /// Moves on with every change, so that whoever shows them need not compare.
+    generation: u64,
 }
 
 impl Ledger {
     pub(crate) fn set(&mut self, standing: Vec<StandingBudget>) {
         self.standing = standing;
+        self.generation += 1;
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
     }
 
     pub(crate) fn all(&self) -> &[StandingBudget] {
@@ -89,6 +96,7 @@ impl Ledger {
             // A clock that was set back does not begin an old period again.
             if since > it.since {
                 (it.since, it.used) = (since, 0);
+                self.generation += 1;
             }
         }
     }
@@ -103,6 +111,7 @@ impl Ledger {
             }
             let before = (it.is_warned(), it.is_spent());
             it.used = it.used.saturating_add(part);
+            self.generation += 1;
             let after = (it.is_warned(), it.is_spent());
             if after != before {
                 crossed.push(Crossed { budget: it.budget.clone(), used: it.used, is_spent: after.1 });

@@ -51,12 +51,16 @@ async fn create_budget(
 ) -> Result<(StatusCode, Json<wire::Budget>), ApiError> {
     let person = identity.person()?;
     let of = subject(&state, &identity, &wish).await?;
-    identity.require(Operation::ManageBudgets, relation(&state, &identity, of, person.user_id).await?)?;
-    check_amount(wish.amount)?;
-    if let BudgetOf::Worker(worker) = of {
-        let record = state.stores.workers.worker(worker).await?.filter(|record| record.removed_at.is_none());
-        record.ok_or_else(|| ApiError::not_found("worker"))?;
+    match of {
+        BudgetOf::Worker(worker) => {
+            super::workers::load(&state, &identity, Operation::ManageBudgets, worker).await?;
+        }
+        // Whoever came so far names themselves, or is an admin.
+        BudgetOf::User(_) => {
+            identity.require(Operation::ManageBudgets, identity.relation_to_user(person.user_id))?;
+        }
     }
+    check_amount(wish.amount)?;
     let live = state.dispatcher.live().budgets();
     if live.iter().filter(|standing| standing.budget.of == of).count() >= MOST {
         return Err(ApiError::new(ErrorCode::Conflict, format!("There are {MOST} budgets already: remove one first.")));
@@ -134,8 +138,8 @@ async fn subject(state: &AppState, identity: &Identity, wish: &CreateBudget) -> 
         (Some(name), None) => {
             let found = state.stores.people.user_by_name(name).await?.map(|user| user.user_id);
             // Whether there is such a person is nothing that everybody learns here.
-            if found != Some(person.user_id) {
-                identity.require(Operation::ManageBudgets, Relation::None)?;
+            if found != Some(person.user_id) && !identity.allows(Operation::ManageBudgets, Relation::None) {
+                return Err(ApiError::new(ErrorCode::Forbidden, "Only an admin sets budgets for other people."));
             }
             found.map(BudgetOf::User).ok_or_else(|| ApiError::not_found("user"))
         }
@@ -163,6 +167,10 @@ async fn load(state: &AppState, identity: &Identity, id: BudgetId) -> Result<Bud
     let found = state.stores.tasks.budgets().await?.into_iter().find(|budget| budget.budget_id == id);
     let budget = found.ok_or_else(absent)?;
     let relation = relation(state, identity, budget.of, budget.created_by).await?;
+    // Of what is nothing of theirs nobody learns that it is there.
+    if relation == Relation::None && !identity.allows(Operation::ManageBudgets, relation) {
+        return Err(absent());
+    }
     identity.require(Operation::ManageBudgets, relation)?;
     Ok(budget)
 }

@@ -54,6 +54,8 @@ pub(super) struct Drive {
     fresh: [HashMap<Key, Arc<TaskHead>>; 2],
     /// Answers that wait for the next commit.
     answers: Vec<Answer>,
+    /// The generation of budgets that readers see.
+    shown_budgets: u64,
     /// How much work the next commit has.
     weight: usize,
     /// A command that waits for the end of the commit under way.
@@ -88,6 +90,7 @@ impl Drive {
             pulls: HashMap::new(),
             fresh: Default::default(),
             answers: Vec::new(),
+            shown_budgets: 0,
             weight: 0,
             held: None,
             outage: None,
@@ -109,7 +112,6 @@ impl Drive {
         }
         // First, because a task that is taken up may have to wait for one.
         board.set_budgets(budgets::standing(&*self.deps.store, now).await?, now);
-        self.live.set_budgets(board.budgets());
         for task in live {
             board.restore(task, now);
         }
@@ -117,6 +119,7 @@ impl Drive {
         board.restore_paused(self.live.is_swarm_paused());
         self.live.set_limits(board.limits());
         self.board = board;
+        self.show_budgets();
         Ok(())
     }
 
@@ -224,8 +227,14 @@ impl Drive {
     async fn take_up_budgets(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let standing = budgets::standing(&*self.deps.store, now).await?;
         self.board.set_budgets(standing, now);
-        self.live.set_budgets(self.board.budgets());
+        self.show_budgets();
         Ok(())
+    }
+
+    /// Lets readers see the budgets as they stand on the board.
+    fn show_budgets(&mut self) {
+        self.live.set_budgets(self.board.budgets());
+        self.shown_budgets = self.board.budgets_generation();
     }
 
     /// Takes what has gathered, and begins to write it. What is nothing to write is told at once.

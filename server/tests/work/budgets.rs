@@ -126,7 +126,7 @@ async fn what_an_admin_set_an_admin_changes_and_owners_see_to_their_machines() -
     let (ada, ben, eve) = (&test.user("ada").client, &test.user("ben").client, &test.user("eve").client);
     let of_ben = CreateBudget { username: Some("ben".to_owned()), ..tokens(500) };
     let code = |error: ClientError| error.code();
-    assert_eq!(eve.create_budget(&of_ben).await.map_err(code), Err(Some(ErrorCode::NotFound)));
+    assert_eq!(eve.create_budget(&of_ben).await.map_err(code), Err(Some(ErrorCode::Forbidden)));
     let bound = ada.create_budget(&of_ben).await?;
     assert_eq!(ben.budgets().await?.items.len(), 1, "who is bound by it sees it");
     let more = UpdateBudget { amount: 9 };
@@ -136,7 +136,7 @@ async fn what_an_admin_set_an_admin_changes_and_owners_see_to_their_machines() -
 
     let worker_id = ben.workers().await?.items[0].worker_id;
     let of_cellar = CreateBudget { worker_id: Some(worker_id), ..tokens(500) };
-    assert_eq!(eve.create_budget(&of_cellar).await.map_err(code), Err(Some(ErrorCode::NotFound)));
+    assert_eq!(eve.create_budget(&of_cellar).await.map_err(code), Err(Some(ErrorCode::Forbidden)));
     let cellar = ben.create_budget(&of_cellar).await?;
     assert_eq!(cellar.machine_name.as_deref(), Some("cellar"));
     assert_eq!((eve.budgets().await?.items.len(), ada.budgets().await?.items.len()), (0, 2));

@@ -48,6 +48,11 @@ impl Board {
         self.fleet.budgets().all()
     }
 
+    /// Moves on with every change of a budget or of what is used of it.
+    pub fn budgets_generation(&self) -> u64 {
+        self.fleet.budgets().generation()
+    }
+
     /// A period is over.
     pub(super) fn roll_budgets(&mut self, now: Timestamp) {
         self.fleet.budgets_mut().roll(now);

@@ -105,8 +105,8 @@ impl Drive {
         if !changes.limits.is_empty() {
             self.live.set_limits(self.board.limits());
         }
-        if !self.board.budgets().is_empty() && !changes.usage.is_empty() {
-            self.live.set_budgets(self.board.budgets());
+        if self.shown_budgets != self.board.budgets_generation() {
+            self.show_budgets();
         }
         crash::point("answer.before");
         for answer in answers {
