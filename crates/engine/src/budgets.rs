@@ -62,6 +62,8 @@ pub(crate) struct Crossed {
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     standing: Vec<StandingBudget>,
+    /// Places of those that are used up: a claim looks at these alone, and most often there is none.
+    spent: Vec<usize>,
     /// Moves on with every change, so that whoever shows them need not compare.
     generation: u64,
 }
@@ -69,7 +71,17 @@ pub(crate) struct Ledger {
 impl Ledger {
     pub(crate) fn set(&mut self, standing: Vec<StandingBudget>) {
         self.standing = standing;
+        self.changed();
+    }
+
+    fn changed(&mut self) {
         self.generation += 1;
+        let places = self.standing.iter().enumerate().filter(|(_, it)| it.is_spent());
+        self.spent = places.map(|(place, _)| place).collect();
+    }
+
+    fn spent(&self) -> impl Iterator<Item = &StandingBudget> {
+        self.spent.iter().filter_map(|place| self.standing.get(*place))
     }
 
     pub(crate) fn generation(&self) -> u64 {
@@ -96,14 +108,14 @@ impl Ledger {
             // A clock that was set back does not begin an old period again.
             if since > it.since {
                 (it.since, it.used) = (since, 0);
-                self.generation += 1;
             }
         }
+        self.changed();
     }
 
     /// A run ended; gives what people are told of.
     pub(crate) fn add(&mut self, key: &UsageKey, sums: &UsageSums) -> Vec<Crossed> {
-        let mut crossed = Vec::new();
+        let (mut crossed, mut has_changed) = (Vec::new(), false);
         for it in &mut self.standing {
             let part = it.budget.unit.part_of_sums(sums);
             if part == 0 || key.day < it.since || !it.budget.counts(key.user_id, key.worker_id, &key.tool) {
@@ -111,11 +123,14 @@ impl Ledger {
             }
             let before = (it.is_warned(), it.is_spent());
             it.used = it.used.saturating_add(part);
-            self.generation += 1;
+            has_changed = true;
             let after = (it.is_warned(), it.is_spent());
             if after != before {
                 crossed.push(Crossed { budget: it.budget.clone(), used: it.used, is_spent: after.1 });
             }
+        }
+        if has_changed {
+            self.changed();
         }
         crossed
     }
@@ -125,7 +140,7 @@ impl Ledger {
         if is_free(Some(tool)) {
             return None;
         }
-        self.standing.iter().find(|it| it.is_spent() && it.budget.counts(user, worker, tool))
+        self.spent().find(|it| it.budget.counts(user, worker, tool))
     }
 
     /// The one that is used up and that tasks of this class would draw on wherever they ran.
@@ -133,12 +148,12 @@ impl Ledger {
         if is_free(key.tool.as_ref()) {
             return None;
         }
-        self.standing.iter().find(|it| {
+        self.spent().find(|it| {
             let is_theirs = match it.budget.of {
                 BudgetOf::User(user) => user == key.user,
                 BudgetOf::Worker(worker) => key.only() == Some(worker),
             };
-            is_theirs && it.is_spent() && (it.budget.tool.is_none() || it.budget.tool == key.tool)
+            is_theirs && (it.budget.tool.is_none() || it.budget.tool == key.tool)
         })
     }
 

@@ -54,6 +54,8 @@ pub(super) struct Drive {
     fresh: [HashMap<Key, Arc<TaskHead>>; 2],
     /// Answers that wait for the next commit.
     answers: Vec<Answer>,
+    /// Whether a result came too late since budgets were counted last.
+    late_came: bool,
     /// The generation of budgets that readers see.
     shown_budgets: u64,
     /// How much work the next commit has.
@@ -90,6 +92,7 @@ impl Drive {
             pulls: HashMap::new(),
             fresh: Default::default(),
             answers: Vec::new(),
+            late_came: false,
             shown_budgets: 0,
             weight: 0,
             held: None,
@@ -145,6 +148,7 @@ impl Drive {
                 self.mend().await;
             }
             if under_way.is_none() && self.outage.is_none() {
+                self.recount_budgets().await;
                 under_way = self.begin();
             }
         }
@@ -229,6 +233,16 @@ impl Drive {
         self.board.set_budgets(standing, now);
         self.show_budgets();
         Ok(())
+    }
+
+    /// After results that came too late: what those runs used is known to the store alone. No commit is under way.
+    async fn recount_budgets(&mut self) {
+        if !std::mem::take(&mut self.late_came) || self.board.budgets().is_empty() {
+            return;
+        }
+        if let Err(error) = self.take_up_budgets(self.deps.clock.now()).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "budgets are not counted anew this time");
+        }
     }
 
     /// Lets readers see the budgets as they stand on the board.

@@ -105,6 +105,7 @@ impl Drive {
         if !changes.limits.is_empty() {
             self.live.set_limits(self.board.limits());
         }
+        self.late_came |= !changes.late.is_empty();
         if self.shown_budgets != self.board.budgets_generation() {
             self.show_budgets();
         }

@@ -93,7 +93,10 @@ pub(super) fn submitted(task: &Task) -> String {
         TaskStatus::Completed | TaskStatus::Failed | TaskStatus::Cancelled => {
             format!("task #{number} was submitted before and is {}", task.status)
         }
-        _ => format!("task #{number} is submitted"),
+        _ => match &task.wait_detail {
+            Some(detail) => format!("task #{number} is submitted and waits: {}", plain(detail)),
+            None => format!("task #{number} is submitted"),
+        },
     }
 }
 
