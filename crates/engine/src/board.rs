@@ -323,12 +323,9 @@ impl Board {
     ) -> Result<(), CommandError> {
         let entry = self.tasks.get(&number).ok_or(CommandError::NotLive)?;
         let waits_for_budget = matches!(entry.state, TaskState::Waiting { reason: WaitReason::Budget, .. });
-        let may_change = match entry.state {
-            TaskState::Queued { .. } => true,
-            // Its session has its prompt already.
-            _ => waits_for_budget && edit.description.is_none(),
-        };
-        if !may_change {
+        // The session of one that waits has its prompt already.
+        let may_change = waits_for_budget && edit.description.is_none();
+        if !may_change && !matches!(entry.state, TaskState::Queued { .. }) {
             return Err(CommandError::NotIn(entry.state.status()));
         }
         let current = entry.row.version + i64::from(self.dirty.contains(number));

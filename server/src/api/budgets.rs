@@ -3,15 +3,13 @@
 //! A person sets budgets for their own tasks and for workers that they own; an admin for everybody. What an admin set
 //! for somebody only an admin changes, or it would bound nothing.
 
-use std::collections::BTreeMap;
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::json;
 use swarm_engine::StandingBudget;
 use swarm_model::budget::{Budget, BudgetOf};
 use swarm_model::rights::{Operation, Relation};
-use swarm_model::{BudgetId, Timestamp, UserId, WorkerId};
+use swarm_model::{BudgetId, Timestamp, UserId};
 use swarm_proto::budgets::{self as wire, BudgetState, CreateBudget, UpdateBudget};
 use swarm_proto::{ErrorCode, Page};
 use utoipa_axum::router::OpenApiRouter;
@@ -187,8 +185,6 @@ pub(super) async fn visible(
     wanted: impl Fn(&StandingBudget) -> bool,
 ) -> Result<Vec<wire::Budget>, ApiError> {
     let live = state.dispatcher.live().budgets();
-    let mut names: BTreeMap<UserId, Option<String>> = BTreeMap::new();
-    let mut machines: BTreeMap<WorkerId, Option<String>> = BTreeMap::new();
     let mut seen = Vec::new();
     for standing in live.iter().filter(|standing| wanted(standing)) {
         let relation = match standing.budget.of {
@@ -199,17 +195,11 @@ pub(super) async fn visible(
             continue;
         }
         let mut shown = to_wire(standing, state.now());
-        if let Some(user) = shown.user_id {
-            if !names.contains_key(&user) {
-                names.insert(user, state.stores.people.user(user).await?.map(|record| record.username));
+        match standing.budget.of {
+            BudgetOf::User(user) => shown.username = state.stores.people.user(user).await?.map(|user| user.username),
+            BudgetOf::Worker(worker) => {
+                shown.machine_name = state.stores.workers.worker(worker).await?.map(|worker| worker.machine_name);
             }
-            shown.username = names.get(&user).cloned().flatten();
-        }
-        if let Some(worker) = shown.worker_id {
-            if !machines.contains_key(&worker) {
-                machines.insert(worker, state.stores.workers.worker(worker).await?.map(|record| record.machine_name));
-            }
-            shown.machine_name = machines.get(&worker).cloned().flatten();
         }
         seen.push(shown);
     }
