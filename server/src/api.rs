@@ -6,6 +6,7 @@
 
 mod account;
 mod audit;
+mod budgets;
 mod documents;
 mod error_pages;
 mod keys;
@@ -13,6 +14,7 @@ mod mcp;
 mod people;
 mod probes;
 mod rights;
+pub(crate) mod roles;
 mod status;
 pub(crate) mod swarm;
 pub(crate) mod tasks;
@@ -50,6 +52,8 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(status::router())
         .merge(swarm::router())
         .merge(usage::router())
+        .merge(budgets::router())
+        .merge(roles::router())
         .merge(tools::router())
         .merge(tasks::router())
         .merge(workers::router())

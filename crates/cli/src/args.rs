@@ -4,8 +4,8 @@ use clap::{Args, Parser, Subcommand};
 use swarm_client::Address;
 
 use crate::commands::{
-    account, audit, backup, completions, config, discover, doctor, key, serve, session, swarm, task, tool, up, usage,
-    user, worker,
+    account, audit, backup, budget, completions, config, discover, doctor, key, role, serve, session, swarm, task,
+    tool, up, usage, user, worker,
 };
 use crate::readable::{STYLES, exit_codes};
 
@@ -71,6 +71,12 @@ pub(crate) enum Command {
     Status,
     /// What was used: runs, tokens, money and time of your tasks and on your machines; of everybody for an admin.
     Usage(usage::UsageArgs),
+    /// How many tokens, or how much money, may be used in a day, in a month, or in all.
+    #[command(subcommand)]
+    Budget(budget::BudgetCommand),
+    /// Who plans, writes, reviews, deploys and supervises for you: lists of tools and models, best first.
+    #[command(subcommand)]
+    Role(role::RoleCommand),
     /// Serve the swarm to an AI client that starts this program, over the Model Context Protocol.
     #[command(after_help = "Examples:
   claude mcp add garageswarm -- garageswarm mcp

@@ -13,6 +13,7 @@ use swarm_model::tool::{Account, ToolInfo};
 use swarm_model::worker::{Capabilities, LeaseTerms, Load, Pauses, ShareLimits, ToolGrant, isolation_too_low};
 use swarm_model::{Isolation, TaskNumber, Timestamp, ToolName, UserId, WorkerId, WorkerStatus};
 
+use crate::budgets::Ledger;
 use crate::fairness::{Faded, WORKER_HALF_LIFE};
 use crate::limits::Limits;
 use crate::queue::ClassKey;
@@ -223,6 +224,7 @@ pub(crate) struct Fleet {
     n_free: usize,
     touched: BTreeSet<WorkerId>,
     limits: Limits,
+    budgets: Ledger,
 }
 
 fn group_key(profile: &WorkerProfile) -> GroupKey {
@@ -256,6 +258,15 @@ impl Fleet {
 
     pub(crate) fn limits_mut(&mut self) -> &mut Limits {
         &mut self.limits
+    }
+
+    /// Budgets on which runs draw.
+    pub(crate) fn budgets(&self) -> &Ledger {
+        &self.budgets
+    }
+
+    pub(crate) fn budgets_mut(&mut self) -> &mut Ledger {
+        &mut self.budgets
     }
 
     /// Whose allowance a tool of a worker uses.
@@ -463,10 +474,7 @@ impl Fleet {
     /// Groups that fit a class, with points for matching and the tool to use.
     pub(crate) fn fitting(&self, key: &ClassKey) -> Vec<(GroupId, u32, ToolName)> {
         // A task for one machine fits that machine's group only; whether the machine itself is free is seen later.
-        let only = match key.queue {
-            Queue::Worker { worker_id } => Some(self.members.get(&worker_id).map(|member| member.group)),
-            Queue::User | Queue::Global => None,
-        };
+        let only = key.only().map(|worker| self.members.get(&worker).map(|member| member.group));
         let group_of = |(index, group): (usize, &Option<Group>)| {
             let group = group.as_ref()?;
             let id = GroupId(index);
@@ -499,14 +507,14 @@ impl Fleet {
         for (group_id, points, tool) in fitting {
             let Some(Some(group)) = self.groups.get(group_id.0) else { continue };
             let takes = |worker: WorkerId| {
-                let only = !matches!(key.queue, Queue::Worker { worker_id } if worker_id != worker);
-                only && !key.avoid.contains(&worker)
+                key.only().is_none_or(|only| only == worker)
+                    && !key.avoid.contains(&worker)
                     && self.members.get(&worker).is_some_and(|member| self.may_take(member, key.user, tool))
             };
             // The freest that may take it, and those that know this person: nobody else can win.
-            let freest = match key.queue {
-                Queue::Worker { worker_id } => self.place_in(worker_id, *group_id).map(|place| (place, worker_id)),
-                Queue::User | Queue::Global => group
+            let freest = match key.only() {
+                Some(only) => self.place_in(only, *group_id).map(|place| (place, only)),
+                None => group
                     .free
                     .iter()
                     .find(|(_, worker)| takes(*worker))
@@ -544,6 +552,32 @@ impl Fleet {
         Some(Score { matching: choice.points, availability, balance, affinity: score::affinity(familiar) })
     }
 
+    /// Whether a machine that is there has what a class asks for, busy or not.
+    pub(crate) fn can_serve(&self, key: &ClassKey) -> bool {
+        self.members().any(|member| Self::serves(member, key))
+    }
+
+    /// The same, on an account that is at no limit.
+    pub(crate) fn can_serve_now(&self, key: &ClassKey) -> bool {
+        self.members().any(|member| Self::serves(member, key) && self.is_admitted(member, key))
+    }
+
+    /// The limit that keeps every machine from a class that has what it asks for.
+    pub(crate) fn limit_of_class(&self, key: &ClassKey) -> Option<&AccountLimit> {
+        let serving = self.members().filter(|member| Self::serves(member, key));
+        serving.filter_map(|member| self.limit_on(member, &Self::choice(member, key)?.tool)).min_by_key(|it| it.until)
+    }
+
+    /// Whether a member has what a class asks for, busy or not.
+    pub(crate) fn serves(member: &Member, key: &ClassKey) -> bool {
+        let worker = member.profile.worker_id;
+        key.only().is_none_or(|only| only == worker)
+            && !key.avoid.contains(&worker)
+            && member.profile.admits(key.user, key.queue)
+            && meets(&member.profile.capabilities, key)
+            && Self::choice(member, key).is_some()
+    }
+
     /// Whether the account that a member would use for a class is held up by no limit.
     pub(crate) fn is_admitted(&self, member: &Member, key: &ClassKey) -> bool {
         Self::choice(member, key).is_some_and(|choice| {
@@ -551,10 +585,12 @@ impl Fleet {
         })
     }
 
-    /// Whether a member has room for one more run of `tool` for `user`, and the tool's account is at no limit.
+    /// Whether a member has room for one more run of `tool` for `user`, the tool's account is at no limit, and no budget
+    /// is used up that such a run draws on.
     fn may_take(&self, member: &Member, user: UserId, tool: &ToolName) -> bool {
         member.has_room_for(tool)
             && member.has_share_for(user, tool)
+            && self.budgets.spent_for(user, member.profile.worker_id, tool).is_none()
             && (self.limits.is_empty() || self.limits.admits(account_of(&member.profile, tool).as_ref()))
     }
 
@@ -564,8 +600,11 @@ impl Fleet {
     }
 
     /// Why a member cannot take a task of this class now; empty where it can.
-    pub(crate) fn obstacles(&self, member: &Member, key: &ClassKey) -> Vec<String> {
+    pub(crate) fn obstacles(&self, member: &Member, key: &ClassKey, now: Timestamp) -> Vec<String> {
         let mut reasons = Vec::new();
+        if key.pin.is_some_and(|pin| pin != member.profile.worker_id) {
+            reasons.push("its session is on another machine".to_owned());
+        }
         if !member.profile.admits(key.user, key.queue) {
             reasons.push(match key.queue {
                 Queue::Worker { worker_id } if worker_id != member.profile.worker_id => {
@@ -596,6 +635,11 @@ impl Fleet {
         match Self::choice(member, key) {
             None => reasons.push(missing_tool(key, &member.profile)),
             Some(choice) if let Some(limit) = self.limit_on(member, &choice.tool) => reasons.push(limit.sentence()),
+            Some(choice)
+                if let Some(spent) = self.budgets.spent_for(key.user, member.profile.worker_id, &choice.tool) =>
+            {
+                reasons.push(spent.sentence(now));
+            }
             Some(choice) if !member.has_room_for(&choice.tool) => {
                 reasons.push(format!("it already runs as many {} tasks as it allows", choice.tool));
             }

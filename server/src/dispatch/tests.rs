@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use swarm_model::budget::Budget;
 use swarm_model::change::{AccountLimit, Changes, EventRecord, LiveTask};
 use swarm_model::day::Day;
 use swarm_model::invariants::{AuditedTask, check_tasks};
@@ -67,6 +68,10 @@ impl TaskStore for Fragile {
 
     async fn account_limits(&self) -> Stored<Vec<AccountLimit>> {
         self.inner.account_limits().await
+    }
+
+    async fn budgets(&self) -> Stored<Vec<Budget>> {
+        self.inner.budgets().await
     }
 
     async fn counters(&self) -> Stored<Counters> {

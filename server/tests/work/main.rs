@@ -1,5 +1,7 @@
 //! The main job from outside: tasks, workers over HTTP and over sockets, viewers.
 
+mod budgets;
+mod cascades;
 mod http_workers;
 mod mcp;
 mod support;

@@ -7,6 +7,7 @@ mod account;
 mod backups;
 #[cfg(target_os = "linux")]
 mod canary;
+mod cascades;
 mod consent;
 mod hardships;
 mod home;
