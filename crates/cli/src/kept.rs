@@ -84,7 +84,7 @@ impl KeptHost {
         let entry = self.entry(name);
         self.vault.set(&entry, secret).map_err(PutAway::Vault)?;
         let noted = self.files.set_secret(&marker(name), &entry);
-        noted.and_then(|()| self.files.forget_secret(name)).map_err(PutAway::Host)
+        noted.and_then(|_| self.files.forget_secret(name)).map_err(PutAway::Host)
     }
 }
 
