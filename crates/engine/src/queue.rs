@@ -57,14 +57,7 @@ impl ClassKey {
         if spec.network.is_some() {
             requirements.isolation = requirements.isolation.max(Some(Isolation::Sandbox));
         }
-        Self {
-            user,
-            queue: spec.queue,
-            tool,
-            model: spec.model.clone(),
-            requirements,
-            avoid: avoid.to_vec(),
-        }
+        Self { user, queue: spec.queue, tool, model: spec.model.clone(), requirements, avoid: avoid.to_vec() }
     }
 
     /// A person's worker tasks come before their own queue, and that before the global one.

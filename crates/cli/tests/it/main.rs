@@ -10,6 +10,8 @@ mod canary;
 mod consent;
 mod hardships;
 mod home;
+#[cfg(target_os = "linux")]
+mod isolation;
 mod keychains;
 mod lan;
 mod machine;
