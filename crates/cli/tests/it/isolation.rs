@@ -1,12 +1,13 @@
 //! How far runs are kept away from a machine, as people ask for it and see it.
 
-use crate::home::Home;
+use crate::home::{Home, eventually};
 
 #[test]
 fn a_level_is_asked_for_had_and_shown() {
     let home = Home::new();
     let _up = home.up(&[]);
-    let worker = home.json(&["worker", "list"])["items"][0]["worker_id"].as_str().unwrap().to_owned();
+    let workers = eventually(|| home.json(&["worker", "list"]), |list| list["items"][0]["status"] == "online");
+    let worker = workers["items"][0]["worker_id"].as_str().unwrap().to_owned();
     assert_eq!(home.json(&["worker", "show", &worker])["isolation"]["level"], "sandbox");
     assert!(home.ok(&["worker", "show", &worker]).contains("sandbox"));
     let doctor = home.run(&["doctor"]).stdout;
