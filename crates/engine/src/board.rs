@@ -151,6 +151,8 @@ struct Entry {
     assigned_at: Timestamp,
     /// When the worker of the current attempt began.
     attempt_started_at: Option<Timestamp>,
+    /// The machine on which the last attempt that began was interrupted: what it did lies there.
+    interrupted_on: Option<WorkerId>,
     /// The worker's highest stored line of the current attempt.
     log_received: u64,
     /// Whether it stands in the ready queue.
@@ -198,6 +200,8 @@ impl Board {
         let class = ClassKey::of(head.user_id, &head.spec, &[]);
         self.by_id.insert(head.task_id, number);
         *self.live_of.entry(head.user_id).or_default() += 1;
+        let was_lost = row.status == TaskStatus::Queued && row.failure_class == Some(FailureClass::Lost);
+        let interrupted_on = row.worker_id.filter(|_| was_lost);
         let (tool, model, attempt_started_at) =
             open.map_or_else(Default::default, |open| (Some(open.tool), open.model, open.started_at));
         let entry = Entry {
@@ -209,6 +213,7 @@ impl Board {
             model,
             assigned_at: now,
             attempt_started_at,
+            interrupted_on,
             log_received,
             is_ready: false,
         };
@@ -282,6 +287,7 @@ impl Board {
             model: None,
             assigned_at: now,
             attempt_started_at: None,
+            interrupted_on: None,
             log_received: 0,
             is_ready: false,
         };
@@ -433,8 +439,8 @@ impl Board {
         }
         let number = class.first()?;
         let familiar = self.familiar.get(&user).map_or(&[][..], Vec::as_slice);
-        let (worker, tool) =
-            self.fleet.best(&class.key, &class.fitting, |worker| familiar.contains(&worker), familiar)?;
+        let interrupted_on = self.tasks.get(&number).and_then(|entry| entry.interrupted_on);
+        let (worker, tool) = self.fleet.best(&class.key, &class.fitting, familiar, interrupted_on)?;
         Some((number, worker, tool))
     }
 

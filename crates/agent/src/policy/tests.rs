@@ -47,8 +47,16 @@ fn word(settings: &Settings, assignment: &Assignment, running: &[Running], used:
         tool("claude-code", ToolHealth::NeedsLogin { fix: "sign in".to_owned() }, None),
     ];
     let free_disk = Some(2 * 1024 * 1024 * 1024);
-    let situation =
-        Situation { settings, tools: &tools, draining: false, running, used, day_ends: MIDNIGHT, free_disk };
+    let situation = Situation {
+        settings,
+        tools: &tools,
+        draining: false,
+        running,
+        used,
+        day_ends: MIDNIGHT,
+        free_disk,
+        is_over_quota: false,
+    };
     decide(assignment, &situation).err().map_or("taken", |reason| reason.as_str())
 }
 

@@ -48,6 +48,7 @@ impl Board {
             return Ok(());
         }
         entry.attempt_started_at = Some(now);
+        entry.interrupted_on = None;
         entry.row.started_at.get_or_insert(now);
         self.transition(number, TaskEvent::Accept { attempt: lease.attempt }, now);
         self.dirty.attempt(UpdateAttempt {
@@ -93,6 +94,10 @@ impl Board {
         }
         if let Some(entry) = self.tasks.get_mut(&number) {
             entry.row.error = Some(sentence);
+            // A worker that stops gives back what it had begun.
+            if matches!(reason, RefusalReason::Draining) && entry.attempt_started_at.is_some() {
+                entry.interrupted_on = Some(worker);
+            }
         }
         self.requeue(number, lease, now + pause, now);
         Ok(())
@@ -278,7 +283,7 @@ impl Board {
             member.connected
                 && !entry.class.avoid.contains(&member.profile.worker_id)
                 && member.profile.admits(entry.head.user_id, entry.head.spec.queue)
-                && crate::fleet::Fleet::score_of(member, &entry.class, false, now).is_some()
+                && crate::fleet::Fleet::score_of(member, &entry.class, 0, now).is_some()
         })
     }
 
@@ -349,6 +354,7 @@ impl Board {
             | TaskState::Cancelled => {}
         }
         entry.row.losses += 1;
+        entry.interrupted_on = Some(lease.worker_id);
         entry.row.failure_class = Some(FailureClass::Lost);
         entry.row.error = Some(why.to_owned());
         let (losses, policy, on_loss) = (entry.row.losses, entry.head.spec.retry, entry.head.spec.on_loss);
