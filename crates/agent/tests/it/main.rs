@@ -10,6 +10,8 @@
 mod coordinator;
 mod crash;
 mod ending;
+#[cfg(target_os = "linux")]
+mod folders;
 mod session;
 #[cfg(unix)]
 mod steering;

@@ -26,6 +26,8 @@ pub(crate) enum LocalCommand {
     /// The settings of the worker of this machine.
     #[command(subcommand)]
     Prefs(PrefsCommand),
+    /// What the worker of this machine keeps on its disk, and what of it may go.
+    Disk(super::disk::DiskArgs),
     /// Let somebody else use a tool of this machine. Given again, it replaces the earlier grant.
     Grant(GrantArgs),
     /// Take back what was granted to somebody.
@@ -113,6 +115,7 @@ pub(crate) async fn run(command: LocalCommand, context: &Context) -> Result<(), 
             let (worker, status) = found(&args.folder, context).await?;
             context.output.object(&status, |status| local_words::status(status, worker.data_dir(), context.now()))
         }
+        LocalCommand::Disk(args) => super::disk::disk(args, context).await,
         LocalCommand::Prefs(PrefsCommand::Show(folder)) => show(&folder, context).await,
         LocalCommand::Prefs(PrefsCommand::Set { key, value, folder }) => {
             let changed = find(&folder, context).await?.set_preference(&key, &value).await;
@@ -265,7 +268,7 @@ async fn found(folder: &Folder, context: &Context) -> Result<(ControlClient, Age
 }
 
 /// The worker that runs in the folder that is named, else in one of the usual ones.
-async fn find(folder: &Folder, context: &Context) -> Result<ControlClient, Failure> {
+pub(super) async fn find(folder: &Folder, context: &Context) -> Result<ControlClient, Failure> {
     let mut running: Vec<ControlClient> = Vec::new();
     let places = folders(folder, context)?;
     for data_dir in &places {
@@ -305,7 +308,7 @@ pub(crate) fn folders(folder: &Folder, context: &Context) -> Result<Vec<PathBuf>
     }
 }
 
-fn refused(error: ControlError) -> Failure {
+pub(super) fn refused(error: ControlError) -> Failure {
     let exit = match &error {
         ControlError::Refused { .. } => Exit::Refused,
         ControlError::NotRunning { .. } | ControlError::Unreachable { .. } | ControlError::Stopped => Exit::NoAccess,
