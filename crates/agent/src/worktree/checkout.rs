@@ -113,7 +113,10 @@ impl Mirrors {
         checkout.write(folder)?;
         let words = ["worktree", "add", "--quiet", "--force", "--no-checkout", "-B", &checkout.branch].map(OsStr::new);
         let place = [work.as_os_str(), OsStr::new(&checkout.commit)];
-        nobody.at(&mirror.git_dir()).run(&[&words[..], &place].concat(), &bounds).await?;
+        let nobody = nobody.at(&mirror.git_dir());
+        // A branch is not made while git takes it for that of a tree that is gone.
+        nobody.run(&["worktree", "prune", "--expire=now"], &bounds).await?;
+        nobody.run(&[&words[..], &place].concat(), &bounds).await?;
         // The files may take long, and are nobody else's matter.
         drop(fetched);
         checkout.tree = Some(tree_of(work)?);
