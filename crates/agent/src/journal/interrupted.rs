@@ -1,4 +1,5 @@
-//! What an attempt left that was interrupted: killed with its agent, or cut short when that stopped.
+//! What an attempt left that was interrupted: killed with its agent, cut short when that stopped, or paused by the
+//! coordinator, which then names the session to go on with.
 //!
 //! The task may come back to this machine. Then its next attempt goes on in the same folder, whose place the tool
 //! knows from its session, and with that session where there is one. A folder stays whole in between: whatever
@@ -57,13 +58,24 @@ pub(crate) fn interrupted(runs_dir: &Path, assignment: &Assignment) -> Option<In
     });
     // A later one that failed says that the task begins anew.
     let (_, folder) = earlier.max_by_key(|(attempt, _)| *attempt)?;
-    folder.is_interrupted().then_some(())?;
+    let session = folder.session();
+    let is_paused = paused_session(assignment).is_some_and(|named| session.as_ref().is_some_and(|kept| kept.session == named));
+    (folder.is_interrupted() || is_paused && folder.closed().is_some()).then_some(())?;
     let is_repository = assignment.repository.is_some();
     if is_repository && Checkout::read(folder.path()).is_none() {
         return None;
     }
-    let (session, names) = (folder.session(), names_in(&folder.work()));
+    let names = names_in(&folder.work());
     (session.is_some() || !names.is_empty()).then_some(Interrupted { folder, session, names, is_repository })
+}
+
+/// The session of an earlier attempt that the coordinator names; one that the task names is another matter.
+fn paused_session(assignment: &Assignment) -> Option<&str> {
+    let by_task = match &assignment.input {
+        TaskInput::Prompt { session, .. } => session.as_deref(),
+        TaskInput::Command { .. } => None,
+    };
+    assignment.resume_session.as_deref().filter(|named| by_task != Some(*named))
 }
 
 impl Interrupted {
@@ -102,13 +114,15 @@ impl RunFolder {
     /// Takes over the folder of an interrupted attempt; its lines stay beside those of the new one.
     pub(crate) fn adopt(&self, assignment: &Assignment) -> io::Result<()> {
         let _alone = alone();
-        if !self.is_interrupted() {
+        if self.closed().is_none() {
             return Err(io::Error::new(ErrorKind::NotFound, "the folder was cleaned up"));
         }
         let attempt = self.assignment()?.attempt;
-        match fs::rename(self.path.join(JOURNAL), self.path.join(format!("journal-{attempt}.ndjson"))) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
+        for (file, aside) in [(JOURNAL, format!("journal-{attempt}.ndjson")), (RESULT, format!("result-{attempt}.json"))] {
+            match fs::rename(self.path.join(file), self.path.join(aside)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
         }
         for rest in [self.told(), self.path.join("tmp"), self.path.join("control")] {
             match fs::remove_dir_all(rest) {

@@ -216,6 +216,24 @@ fn an_interrupted_attempt_is_found_by_the_next_one_and_by_nobody_else() {
 }
 
 #[test]
+fn a_paused_attempt_goes_on_where_the_coordinator_names_its_session() {
+    let runs = tempfile::tempdir().unwrap();
+    let folder = made(runs.path(), &prompt(1, 1));
+    let (tool, session) = ("claude-code".parse().unwrap(), "s-1".to_owned());
+    folder.keep_session(&KeptSession { tool, state: "/state".into(), session }).unwrap();
+    folder.write_result(&completed(&prompt(1, 1))).unwrap();
+    folder.close(Closing::Acknowledged, true, NOW).unwrap();
+    assert_eq!(interrupted(runs.path(), &prompt(1, 2)), None);
+    let named = |text: &str| Assignment { resume_session: Some(text.to_owned()), ..prompt(1, 2) };
+    assert_eq!(interrupted(runs.path(), &named("s-2")), None);
+    let input = swarm_model::task::TaskInput::Prompt { system: None, session: Some("s-1".to_owned()) };
+    assert_eq!(interrupted(runs.path(), &Assignment { input, ..named("s-1") }), None, "the task names it always");
+    let found = interrupted(runs.path(), &named("s-1")).unwrap();
+    found.folder.adopt(&named("s-1")).unwrap();
+    assert!(folder.result().is_none() && folder.path.join("result-1.json").exists());
+}
+
+#[test]
 fn nothing_that_was_done_is_nothing_to_go_on_with() {
     let runs = tempfile::tempdir().unwrap();
     for closing in [Closing::Lost, Closing::HandedBack, Closing::Stale] {

@@ -127,9 +127,7 @@ async fn a_cancel_ends_a_clone() {
     let task = on("somebody@localhost:repository", None, script(1, "echo never"));
     session.assign(&task).await;
     let mut ledger = Ledger::default();
-    while !begun.exists() {
-        ledger.book(&session.report().await);
-    }
+    eventually("the clone has begun", || begun.exists()).await;
     session.send(&ToWorker::Cancel { attempts: vec![task.attempt_ref()] }).await;
     let result = session.result_of(task.attempt_ref(), &mut ledger).await;
     assert!(matches!(result.outcome, Outcome::Cancelled { .. }), "{result:?}");
@@ -140,9 +138,7 @@ async fn a_cancel_ends_a_clone() {
     std::fs::remove_file(&begun).unwrap();
     let task = on("somebody@localhost:repository", None, script(2, "echo never"));
     session.assign(&task).await;
-    while !begun.exists() {
-        ledger.book(&session.report().await);
-    }
+    eventually("the clone has begun", || begun.exists()).await;
     process.kill();
     let pid = std::fs::read_to_string(&begun).unwrap();
     let _process = Process::start(&folder, &coordinator.url, None);
@@ -312,9 +308,7 @@ async fn the_real_claude_code_goes_on_where_it_was_killed() {
     let task = prompt(1, "Write a book.");
     session.assign(&task).await;
     let mut ledger = Ledger::default();
-    while server.questions().len() < 2 {
-        ledger.book(&session.report().await);
-    }
+    eventually("the model is asked again", || server.questions().len() == 2).await;
     process.kill();
 
     server.script([Step::say("The book is written.")]);
