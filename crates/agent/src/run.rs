@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use swarm_model::log::{LogStream, MAX_ENTRY_BYTES};
 use swarm_model::task::{Outcome, RunRecord};
 use swarm_model::time::SystemClock;
 use swarm_model::worker::AttemptRef;
 use swarm_model::{Clock as _, FailureClass, ToolName, UserId};
 use swarm_proto::worker::{Assignment, AttemptResult};
-use serde_json::json;
 use swarm_tools::adapter::mark_prefix;
 use swarm_tools::event::LogPiece;
 use swarm_tools::{GuardBinary, Plan, RunRequest, ToolEvent, supervise};
@@ -133,14 +133,9 @@ impl Run {
         let log = tokio::task::spawn_blocking(move || log.write(inbox));
         let made = self.make_tree(&events).await;
         let (outcome, record) = match &made {
-            Ok(_) => Box::pin(supervised(
-                (self.plan, self.request),
-                self.anew,
-                &self.guard,
-                events,
-                &self.cancel,
-            ))
-            .await,
+            Ok(_) => {
+                Box::pin(supervised((self.plan, self.request), self.anew, &self.guard, events, &self.cancel)).await
+            }
             Err(no_tree) => {
                 drop(events);
                 (outcome_of(no_tree), RunRecord { tool: Some(self.request.tool), ..RunRecord::default() })
@@ -190,7 +185,8 @@ impl Run {
         let (began, within) = (Instant::now(), self.request.limits.wall_clock_ms.map(Duration::from_millis));
         let made = tree.make(&self.folder, within, &self.cancel, events).await?;
         let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        for request in [Some(&mut self.request), self.anew.as_mut().map(|anew| &mut anew.request)].into_iter().flatten() {
+        for request in [Some(&mut self.request), self.anew.as_mut().map(|anew| &mut anew.request)].into_iter().flatten()
+        {
             request.limits.wall_clock_ms = request.limits.wall_clock_ms.map(|limit| limit.saturating_sub(took).max(1));
         }
         Ok(Some(made))

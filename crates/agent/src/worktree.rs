@@ -120,6 +120,11 @@ impl Mirrors {
     }
 }
 
+/// What may take its time on a disk, on a thread that may wait for it.
+async fn off<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> std::io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)?
+}
+
 impl NoTree {
     fn failed(class: FailureClass, error: impl Into<String>) -> Self {
         Self::Failed { class, error: error.into() }

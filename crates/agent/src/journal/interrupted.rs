@@ -59,7 +59,8 @@ pub(crate) fn interrupted(runs_dir: &Path, assignment: &Assignment) -> Option<In
     // A later one that failed says that the task begins anew.
     let (_, folder) = earlier.max_by_key(|(attempt, _)| *attempt)?;
     let session = folder.session();
-    let is_paused = paused_session(assignment).is_some_and(|named| session.as_ref().is_some_and(|kept| kept.session == named));
+    let is_paused =
+        paused_session(assignment).is_some_and(|named| session.as_ref().is_some_and(|kept| kept.session == named));
     (folder.is_interrupted() || is_paused && folder.closed().is_some()).then_some(())?;
     let is_repository = assignment.repository.is_some();
     if is_repository && Checkout::read(folder.path()).is_none() {
@@ -118,7 +119,9 @@ impl RunFolder {
             return Err(io::Error::new(ErrorKind::NotFound, "the folder was cleaned up"));
         }
         let attempt = self.assignment()?.attempt;
-        for (file, aside) in [(JOURNAL, format!("journal-{attempt}.ndjson")), (RESULT, format!("result-{attempt}.json"))] {
+        for (file, aside) in
+            [(JOURNAL, format!("journal-{attempt}.ndjson")), (RESULT, format!("result-{attempt}.json"))]
+        {
             match fs::rename(self.path.join(file), self.path.join(aside)) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 _ => {}

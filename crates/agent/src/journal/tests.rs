@@ -114,7 +114,8 @@ fn a_new_process_knows_what_the_old_one_promised() {
 
     let data = tempfile::tempdir().unwrap();
     for _start in 0..2 {
-        let recovered = recover(runs.path(), &Mirrors::new(data.path()), &Ledger::open(data.path()).unwrap(), NOW).unwrap();
+        let recovered =
+            recover(runs.path(), &Mirrors::new(data.path()), &Ledger::open(data.path()).unwrap(), NOW).unwrap();
         assert_eq!(recovered.len(), 1);
         assert_eq!(recovered[0].assignment, assignment(2));
         assert_eq!(recovered[0].result, completed(&assignment(2)));

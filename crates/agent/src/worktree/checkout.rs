@@ -7,8 +7,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -18,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::git::{Bounds, Git, GitError};
 use super::mirror::{Base, Mirror};
-use super::{CLONE_TIME, LOCAL_TIME, Mirrors, NoTree, Wanted};
+use super::{CLONE_TIME, LOCAL_TIME, Mirrors, NoTree, Wanted, off};
 use crate::durable;
 
 const NOTE: &str = "worktree.json";
@@ -49,8 +48,9 @@ impl Checkout {
         serde_json::from_slice(&fs::read(folder.join(NOTE)).ok()?).ok()
     }
 
-    fn write(&self, folder: &Path) -> io::Result<()> {
-        durable::replace(&folder.join(NOTE), &serde_json::to_vec(self)?)
+    async fn write(&self, folder: &Path) -> io::Result<()> {
+        let (path, note) = (folder.join(NOTE), serde_json::to_vec(self)?);
+        off(move || durable::replace(&path, &note)).await
     }
 
     /// The mirror that it is of.
@@ -110,7 +110,7 @@ impl Mirrors {
         let Base { name, commit } = mirror.base(wanted.base.as_deref(), &nobody, &bounds).await?;
         let (branch, key) = (wanted.branch.clone(), mirror.key().to_owned());
         let mut checkout = Checkout { mirror: key, branch, base: name, commit, tree: None };
-        checkout.write(folder)?;
+        checkout.write(folder).await?;
         let words = ["worktree", "add", "--quiet", "--force", "--no-checkout", "-B", &checkout.branch].map(OsStr::new);
         let place = [work.as_os_str(), OsStr::new(&checkout.commit)];
         let nobody = nobody.at(&mirror.git_dir());
@@ -121,7 +121,7 @@ impl Mirrors {
         drop(fetched);
         checkout.tree = Some(tree_of(work)?);
         checkout.git(&mirror, work, &git).run(&["reset", "--quiet", "--hard"], &bounds).await?;
-        checkout.write(folder)?;
+        checkout.write(folder).await?;
         let commit = checkout.commit.get(..12).unwrap_or_default();
         say(format!("working on branch {} from {} ({commit})", checkout.branch, checkout.base));
         Ok(checkout)

@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::checkout::Checkout;
 use super::git::{Bounds, Git, GitError};
-use super::{LOCAL_TIME, Mirrors};
+use super::mirror::Mirror;
+use super::{LOCAL_TIME, Mirrors, off};
 use crate::durable;
 
 /// The difference to the base, committed or not.
@@ -63,11 +64,31 @@ impl Checkout {
         mark: &str,
     ) -> Result<Harvest, GitError> {
         let mirror = mirrors.named(self.mirror());
-        mirror.restore()?;
         let nobody = CancellationToken::new();
         let bounds = Bounds { time: LOCAL_TIME, cancel: &nobody };
         let git = self.git(&mirror, work, &Git::of_nobody(mark)?);
-        let scratch = Scratch::make(told, &git.run(&["rev-parse", "--git-path", "index"], &bounds).await?)?;
+        {
+            let mirror = mirror.clone();
+            off(move || mirror.restore()).await?;
+        }
+        let index = git.run(&["rev-parse", "--git-path", "index"], &bounds).await?;
+        let folder = told.join("scratch");
+        let scratch = off(move || Scratch::make(folder, &index)).await?;
+        let harvest = self.look(&mirror, &git, &scratch, told, max, &bounds).await;
+        // Objects of everything that is not committed may be many.
+        off(move || scratch.remove()).await?;
+        harvest
+    }
+
+    async fn look(
+        &self,
+        mirror: &Mirror,
+        git: &Git,
+        scratch: &Scratch,
+        told: &Path,
+        max: u64,
+        bounds: &Bounds<'_>,
+    ) -> Result<Harvest, GitError> {
         let mut harvest = Harvest::default();
 
         let objects = mirror.git_dir().join("objects");
@@ -75,7 +96,7 @@ impl Checkout {
             .with("GIT_INDEX_FILE", scratch.index())
             .with("GIT_OBJECT_DIRECTORY", scratch.objects())
             .with("GIT_ALTERNATE_OBJECT_DIRECTORIES", objects);
-        if let Err(error) = aside.run(&["add", "--all", "--ignore-errors"], &bounds).await {
+        if let Err(error) = aside.run(&["add", "--all", "--ignore-errors"], bounds).await {
             harvest.remarks.push(format!("some files of the working folder cannot be read: {error}"));
         }
         let from = |rest: &[&'static str]| -> Vec<String> {
@@ -83,28 +104,28 @@ impl Checkout {
             let commit = [self.commit.clone(), "--".to_owned()];
             words.iter().chain(rest).map(|word| (*word).to_owned()).chain(commit).collect()
         };
-        let names = aside.run(&from(&["--name-status", "-z"]), &bounds).await?;
+        let names = aside.run(&from(&["--name-status", "-z"]), bounds).await?;
         let mut words = names.split('\0').filter(|word| !word.is_empty());
         while let (Some(status), Some(name)) = (words.next(), words.next()) {
             if status == "D" { harvest.n_removed += 1 } else { harvest.changed.push(name.to_owned()) }
         }
         if !harvest.changed.is_empty() || harvest.n_removed > 0 {
             let words = from(&["--patch", "--binary", "--full-index"]);
-            keep(&aside, &words, told, DIFF, max, &bounds, &mut harvest).await?;
+            keep(&aside, &words, told, DIFF, max, bounds, &mut harvest).await?;
         }
 
         let head = ["rev-parse", "--verify", "--quiet", "HEAD^{commit}"];
-        let Ok(head) = git.run(&head, &bounds).await else { return Ok(harvest) };
-        harvest.branch = git.run(&["symbolic-ref", "--quiet", "--short", "HEAD"], &bounds).await.ok();
+        let Ok(head) = git.run(&head, bounds).await else { return Ok(harvest) };
+        harvest.branch = git.run(&["symbolic-ref", "--quiet", "--short", "HEAD"], bounds).await.ok();
         let since = format!("{}..{head}", self.commit);
-        harvest.n_commits = git.run(&["rev-list", "--count", &since], &bounds).await?.parse().unwrap_or(0);
+        harvest.n_commits = git.run(&["rev-list", "--count", &since], bounds).await?.parse().unwrap_or(0);
         if harvest.n_commits > 0 {
             let most = format!("--max-count={MAX_COMMITS}");
-            let list = git.run(&["log", &most, "--format=%h%x09%s", &since], &bounds).await?;
+            let list = git.run(&["log", &most, "--format=%h%x09%s", &since], bounds).await?;
             let commits = list.lines().filter_map(|line| line.split_once('\t'));
             harvest.commits = commits.map(|(id, title)| (id.to_owned(), title.to_owned())).collect();
             let words = ["format-patch", "--stdout", "--binary", "--full-index", "--no-signature", &since];
-            keep(&git, &words.map(str::to_owned), told, COMMITS, max, &bounds, &mut harvest).await?;
+            keep(git, &words.map(str::to_owned), told, COMMITS, max, bounds, &mut harvest).await?;
         }
         Ok(harvest)
     }
@@ -136,12 +157,12 @@ async fn keep(
     Ok(())
 }
 
-/// An index and objects for what is not committed; gone when it is looked at.
+/// An index and objects for what is not committed. What stays of them goes with the folder of the run.
 struct Scratch(PathBuf);
 
 impl Scratch {
-    fn make(told: &Path, index: &str) -> io::Result<Self> {
-        let scratch = Self(told.join("scratch"));
+    fn make(folder: PathBuf, index: &str) -> io::Result<Self> {
+        let scratch = Self(folder);
         durable::make_private_dir(&scratch.objects())?;
         // With the times of the files in it, so that what did not change need not be read.
         match fs::copy(index, scratch.index()) {
@@ -157,11 +178,8 @@ impl Scratch {
     fn objects(&self) -> PathBuf {
         self.0.join("objects")
     }
-}
 
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What stays goes with the folder of the run.
-        drop(fs::remove_dir_all(&self.0));
+    fn remove(self) -> io::Result<()> {
+        fs::remove_dir_all(&self.0)
     }
 }

@@ -10,7 +10,7 @@ use swarm_model::{Clock as _, FailureClass, Timestamp, UserId};
 
 use super::git::{Bounds, Git, GitError};
 use super::source::Source;
-use super::{NoTree, Wanted};
+use super::{NoTree, Wanted, off};
 use crate::durable;
 
 const NOTE: &str = "mirror.json";
@@ -93,16 +93,15 @@ impl Mirror {
 
     /// Makes it where it is missing; its settings are ours afterwards. Tells whether it is new.
     pub(super) async fn make(&self, wanted: &Wanted, nobody: &Git, bounds: &Bounds<'_>) -> Result<bool, NoTree> {
-        let settings = self.folder.join(SETTINGS);
+        let (settings, git_dir) = (self.folder.join(SETTINGS), self.git_dir());
         let is_new = !settings.is_file();
-        let git_dir = self.git_dir();
         if is_new {
+            let mirror = self.clone();
             // Also where an earlier process was killed in the middle of this.
-            self.remove()?;
-            durable::make_private_dir(&self.folder)?;
+            off(move || mirror.remove().and_then(|()| durable::make_private_dir(&mirror.folder))).await?;
             let words = ["init", "--quiet", "--bare", "--template="].map(std::ffi::OsStr::new);
             nobody.run(&[&words[..], &[git_dir.as_os_str()]].concat(), bounds).await?;
-            durable::replace(&settings, &fs::read(git_dir.join("config"))?)?;
+            off(move || durable::replace(&settings, &fs::read(git_dir.join("config"))?)).await?;
         }
         let git = Git::of_source(&wanted.source, &wanted.mark)?;
         // Commits need an author: the machine owner's where there is one, and nobody else's ever.
@@ -113,11 +112,15 @@ impl Mirror {
             "[remote \"origin\"]\n\turl = {}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n",
             quoted(wanted.source.address())
         );
-        fs::write(self.folder.join("ours"), format!("[gc]\n\tauto = 0\n{remote}{identity}"))?;
-        self.restore()?;
-        let note =
-            MirrorNote { address: wanted.source.to_string(), user_id: wanted.user_id, used_at: SystemClock.now() };
-        durable::replace(&self.folder.join(NOTE), &serde_json::to_vec(&note).map_err(io::Error::from)?)?;
+        let ours = format!("[gc]\n\tauto = 0\n{remote}{identity}");
+        let (address, used_at) = (wanted.source.to_string(), SystemClock.now());
+        let (mirror, note) = (self.clone(), MirrorNote { address, user_id: wanted.user_id, used_at });
+        off(move || {
+            durable::replace(&mirror.folder.join("ours"), ours.as_bytes())?;
+            mirror.restore()?;
+            durable::replace(&mirror.folder.join(NOTE), &serde_json::to_vec(&note)?)
+        })
+        .await?;
         Ok(is_new)
     }
 

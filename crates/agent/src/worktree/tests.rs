@@ -7,7 +7,6 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::git::Git;
 use super::*;
 
 /// A repository with two commits on `main`, another branch and a tag; and a worker's folders.
@@ -142,7 +141,8 @@ async fn branches_tags_and_commits_are_bases_and_what_is_none_is_told() {
     let world = World::new();
     let first = git(&world.origin(), &["rev-parse", "v1"]);
     let head = git(&world.origin(), &["rev-parse", "HEAD"]);
-    let bases = [("main", &head), ("origin/main", &head), ("refs/heads/old", &first), ("v1", &first), ("refs/tags/v1", &first)];
+    let bases =
+        [("main", &head), ("origin/main", &head), ("refs/heads/old", &first), ("v1", &first), ("refs/tags/v1", &first)];
     for (number, (base, expected)) in bases.into_iter().enumerate() {
         let run = world.check_out(number as u32, Some(base)).await.unwrap();
         assert_eq!(run.checkout.commit, *expected, "{base}");
@@ -264,12 +264,13 @@ async fn ten_at_once_fetch_in_turn_and_each_has_its_tree() {
 }
 
 /// A git that waits in the middle of a clone: the file tells that it does.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn slow_origin(world: &World) -> (Wanted, PathBuf) {
     use std::os::unix::fs::PermissionsExt as _;
     let begun = world.folder.path().join("begun");
     let slow = world.folder.path().join("slow");
-    std::fs::write(&slow, format!("#!/bin/sh\necho $$ > {0}.new; mv {0}.new {0}\nexec sleep 1000\n", begun.display())).unwrap();
+    std::fs::write(&slow, format!("#!/bin/sh\necho $$ > {0}.new; mv {0}.new {0}\nexec sleep 1000\n", begun.display()))
+        .unwrap();
     std::fs::set_permissions(&slow, std::fs::Permissions::from_mode(0o755)).unwrap();
     // Its own settings are its owner's, and say what packs it.
     let wanted = Wanted { source: Source::parse("slow@localhost:x", true).unwrap(), ..world.wanted(1, None) };
@@ -284,10 +285,10 @@ async fn a_clone_ends_with_its_task_and_leaves_nothing_that_is_in_the_way() {
     let begun = world.folder.path().join("begun");
     let mirror = world.mirrors.named(&Mirror::key_of(wanted.user_id, &wanted.source));
     let cancel = CancellationToken::new();
-    let nobody = Git::of_nobody("m").unwrap();
+    let nobody = git::Git::of_nobody("m").unwrap();
     let bounds = git::Bounds { time: LOCAL_TIME, cancel: &cancel };
     mirror.make(&wanted, &nobody, &bounds).await.unwrap();
-    let git = Git::of_source(&wanted.source, "m").unwrap().with("GIT_SSH_COMMAND", &slow);
+    let git = git::Git::of_source(&wanted.source, "m").unwrap().with("GIT_SSH_COMMAND", &slow);
     let fetch = mirror.fetch(&wanted.source, &git, &bounds, |_| ());
     let stop = async {
         while !begun.exists() {

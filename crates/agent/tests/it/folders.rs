@@ -14,7 +14,6 @@ use tempfile::TempDir;
 
 use crate::coordinator::*;
 use crate::crash::Process;
-use crate::model_server::{ModelServer, Step};
 
 fn git(dir: &Path, words: &[&str]) -> String {
     let mut command = Command::new("git");
@@ -193,11 +192,8 @@ fn scripted(folder: &TempDir, knows_sessions: bool) {
     let data = folder.path().join("data");
     std::fs::create_dir_all(&data).unwrap();
     let (program, answer) = (folder.path().join("claude"), folder.path().join("answer"));
-    let resume = if knows_sessions {
-        "answer; exit 0"
-    } else {
-        "echo 'No conversation found with session ID' >&2; exit 1"
-    };
+    let resume =
+        if knows_sessions { "answer; exit 0" } else { "echo 'No conversation found with session ID' >&2; exit 1" };
     write_program(
         &program,
         &format!(
@@ -225,7 +221,7 @@ exec sleep 1000
     std::fs::write(data.join("worker.toml"), toml).unwrap();
 }
 
-fn prompt(number: i64, text: &str) -> Assignment {
+pub(crate) fn prompt(number: i64, text: &str) -> Assignment {
     let tool = "claude-code".parse().unwrap();
     let input = TaskInput::Prompt { system: None, session: None };
     Assignment { tool, description: text.to_owned(), input, ..script(number, text) }
@@ -280,52 +276,6 @@ async fn a_session_that_the_tool_forgot_is_begun_anew_with_what_was_done() {
     assert_eq!(answer[4], "Write a book.");
 }
 
-/// The real one, whose path stands in `GARAGESWARM_TEST_CLAUDE`: killed while it waits for its model's second answer, it
-/// goes on with all that was said before.
-#[tokio::test]
-async fn the_real_claude_code_goes_on_where_it_was_killed() {
-    let Some(program) = std::env::var_os("GARAGESWARM_TEST_CLAUDE").map(PathBuf::from) else {
-        println!("left out: claude-code is not installed (npm install @anthropic-ai/claude-code, then set GARAGESWARM_TEST_CLAUDE)");
-        return;
-    };
-    let mut coordinator = Coordinator::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let (data, key, home) = (folder.path().join("data"), folder.path().join("key"), folder.path().join("person"));
-    std::fs::create_dir_all(&data).unwrap();
-    std::fs::create_dir_all(&home).unwrap();
-    std::fs::write(&key, "sk-test\n").unwrap();
-    let server = ModelServer::start([]).await.unwrap();
-    let toml = format!(
-        "[tools.claude-code]\nenabled = true\npath = {program:?}\nurl = {:?}\napi_key_file = {key:?}\n\
-         allowed_tools = [\"Bash\", \"Write\"]\nenv = {{ HOME = {home:?} }}\n",
-        server.url()
-    );
-    std::fs::write(data.join("worker.toml"), toml).unwrap();
-    let write = serde_json::json!({ "command": "echo half > half.txt; pwd > place.txt", "description": "write" });
-    server.script([Step::call("Bash", write), Step::held("Wait", "never")]);
-    let mut process = Process::start(&folder, &coordinator.url, None);
-    let (mut session, _) = coordinator.session(&[]).await;
-    let task = prompt(1, "Write a book.");
-    session.assign(&task).await;
-    let mut ledger = Ledger::default();
-    eventually("the model is asked again", || server.questions().len() == 2).await;
-    process.kill();
-
-    server.script([Step::say("The book is written.")]);
-    let _process = Process::start(&folder, &coordinator.url, None);
-    let (mut session, _) = coordinator.session(&[]).await;
-    let again = Assignment { attempt: 2, ..task };
-    session.assign(&again).await;
-    let result = session.result_of(again.attempt_ref(), &mut ledger).await;
-    let Outcome::Completed { result } = &result.outcome else { panic!("{result:?}") };
-    assert_eq!(result.text, "The book is written.");
-    let artifacts: Vec<_> = result.artifacts.iter().map(|artifact| artifact.name.as_str()).collect();
-    assert_eq!(artifacts, ["half.txt", "place.txt"]);
-    let asked = server.questions().last().unwrap().body.to_string();
-    assert!(asked.contains("echo half > half.txt"), "what was said before is not there: {asked}");
-    assert!(asked.contains("Your work on this task was interrupted"), "{asked}");
-}
-
 #[tokio::test]
 async fn over_the_owners_quota_a_run_is_declined_until_there_is_room() {
     let mut coordinator = Coordinator::start().await;
@@ -369,7 +319,8 @@ async fn over_the_owners_quota_a_run_is_declined_until_there_is_room() {
     std::fs::write(&gate, "").unwrap();
     session.result_of(task.attempt_ref(), &mut ledger).await;
     let runs = agent.folder.path().join("runs");
-    let is_empty = || std::fs::read_dir(&runs).unwrap().flatten().all(|entry| !entry.path().join("work/large").exists());
+    let is_empty =
+        || std::fs::read_dir(&runs).unwrap().flatten().all(|entry| !entry.path().join("work/large").exists());
     eventually("the largest folder is gone", is_empty).await;
     agent.stop().await.unwrap();
 }
