@@ -134,15 +134,11 @@ impl Storage {
 
     /// Mirrors that no run has a tree of, with when they were used last, the longest unused first.
     fn idle_mirrors(&self) -> io::Result<Vec<(Mirror, Timestamp)>> {
-        let in_use = self.mirrors_in_use(folders(&self.runs_dir)?.iter());
+        let in_use = mirrors_of(folders(&self.runs_dir)?.iter());
         let idle = self.mirrors.all()?.into_iter().filter(|mirror| !in_use.contains(mirror.key()));
         let mut idle: Vec<_> = idle.map(|mirror| (used_at(&mirror), mirror)).collect();
         idle.sort_by(|one, other| (one.0, one.1.key()).cmp(&(other.0, other.1.key())));
         Ok(idle.into_iter().map(|(at, mirror)| (mirror, at)).collect())
-    }
-
-    fn mirrors_in_use<'a>(&self, folders: impl Iterator<Item = &'a RunFolder>) -> HashSet<String> {
-        folders.filter_map(|folder| Some(noted(folder.path())?.mirror().to_owned())).collect()
     }
 
     /// Bytes of everything that is kept.
@@ -166,6 +162,11 @@ impl Storage {
             bytes
         })
     }
+}
+
+/// The mirrors that these folders have trees of.
+fn mirrors_of<'a>(folders: impl Iterator<Item = &'a RunFolder>) -> HashSet<String> {
+    folders.filter_map(|folder| Some(noted(folder.path())?.mirror().to_owned())).collect()
 }
 
 fn used_at(mirror: &Mirror) -> Timestamp {

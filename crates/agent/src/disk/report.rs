@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use swarm_model::Timestamp;
 
-use super::{Ended, Storage, bytes_in, used_at};
+use super::{Ended, Storage, bytes_in, mirrors_of, used_at};
 use crate::journal::{RunFolder, folders, is_failure};
 use crate::machine::free_disk;
 use crate::settings::Settings;
@@ -136,7 +136,7 @@ impl Storage {
             What::Run(folder) => Some(folder),
             What::Mirror(_) | What::State => None,
         });
-        let in_use = self.mirrors_in_use(stays);
+        let in_use = mirrors_of(stays);
         for mirror in self.mirrors().all()? {
             found.push(mirror_item(mirror, &in_use, now));
         }

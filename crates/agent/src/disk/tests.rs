@@ -133,16 +133,15 @@ fn the_report_says_what_would_be_freed_and_why_and_that_is_what_goes() {
     let settings = Settings { max_disk_mb: Some(100), ..Settings::default() };
     let report = world.storage.report(&settings, NOW).unwrap();
     let told: Vec<_> = report.items.iter().map(|item| (item.name.as_str(), item.state, item.frees)).collect();
-    use DiskState as S;
     let expected = [
-        ("#1, attempt 1, claude-code", S::Running, false),
-        ("#2, attempt 1, claude-code", S::Undelivered, false),
-        ("#3, attempt 1, claude-code", S::Ended, true),
-        ("#4, attempt 1, claude-code", S::Interrupted, false),
-        ("#5, attempt 1, claude-code", S::Interrupted, true),
-        ("https://git.example/fresh", S::Unused, false),
-        ("https://git.example/of-ended", S::Unused, true),
-        ("claude-code, account own", S::Kept, false),
+        ("#1, attempt 1, claude-code", DiskState::Running, false),
+        ("#2, attempt 1, claude-code", DiskState::Undelivered, false),
+        ("#3, attempt 1, claude-code", DiskState::Ended, true),
+        ("#4, attempt 1, claude-code", DiskState::Interrupted, false),
+        ("#5, attempt 1, claude-code", DiskState::Interrupted, true),
+        ("https://git.example/fresh", DiskState::Unused, false),
+        ("https://git.example/of-ended", DiskState::Unused, true),
+        ("claude-code, account own", DiskState::Kept, false),
     ];
     assert_eq!(told, expected);
     assert_eq!(report.max_bytes, Some(100 * MIB as u64));

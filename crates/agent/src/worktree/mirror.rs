@@ -243,7 +243,7 @@ impl Mirror {
     /// Removes what a killed git left halfway: locks, and halves of packs. Blocks.
     pub(super) fn mend(&self) -> io::Result<()> {
         let git_dir = self.git_dir();
-        let is_lock = |name: &str| name.ends_with(".lock") || name == "locked";
+        let is_lock = |name: &str| name == "locked" || Path::new(name).extension().is_some_and(|kind| kind == "lock");
         let is_half = |name: &str| name.starts_with("tmp_") || name.starts_with("incoming-");
         sweep(&git_dir.join("refs"), &is_lock, true)?;
         sweep(&git_dir.join("worktrees"), &is_lock, true)?;
@@ -334,15 +334,26 @@ mod tests {
             NoTree::Failed { class, error } => assert_eq!(class, expected, "{error}"),
             NoTree::Cancelled => panic!("{words}"),
         };
-        use FailureClass as F;
-        check("fatal: unable to access 'https://git.example/a/': Could not resolve host: git.example", F::Network);
-        check("fatal: could not read Username for 'https://git.example': terminal prompts disabled", F::Auth);
-        check("fatal: unable to access 'x': The requested URL returned error: 403", F::Auth);
-        check("git@x: Permission denied (publickey).; fatal: Could not read from remote repository.", F::Auth);
-        check("remote: Repository not found.; fatal: repository 'x' not found", F::Refused);
-        check("fatal: '/x' does not appear to be a git repository; fatal: Could not read from remote", F::Refused);
-        check("fatal: couldn't find remote ref HEAD", F::Refused);
-        check("fatal: the remote end hung up unexpectedly", F::Network);
-        check("error: file write error (No space left on device)", F::ProcessFailed);
+        check(
+            "fatal: unable to access 'https://git.example/a/': Could not resolve host: git.example",
+            FailureClass::Network,
+        );
+        check(
+            "fatal: could not read Username for 'https://git.example': terminal prompts disabled",
+            FailureClass::Auth,
+        );
+        check("fatal: unable to access 'x': The requested URL returned error: 403", FailureClass::Auth);
+        check(
+            "git@x: Permission denied (publickey).; fatal: Could not read from remote repository.",
+            FailureClass::Auth,
+        );
+        check("remote: Repository not found.; fatal: repository 'x' not found", FailureClass::Refused);
+        check(
+            "fatal: '/x' does not appear to be a git repository; fatal: Could not read from remote",
+            FailureClass::Refused,
+        );
+        check("fatal: couldn't find remote ref HEAD", FailureClass::Refused);
+        check("fatal: the remote end hung up unexpectedly", FailureClass::Network);
+        check("error: file write error (No space left on device)", FailureClass::ProcessFailed);
     }
 }

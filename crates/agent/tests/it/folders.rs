@@ -216,7 +216,8 @@ exec sleep 1000
         .replace("answer; exit 0", "answer \"$@\"; exit 0"),
     );
     let toml = format!(
-        "[tools.claude-code]\nenabled = true\npath = {program:?}\nown_login = false\nenv = {{ ANTHROPIC_AUTH_TOKEN = \"t\" }}\n"
+        "[tools.claude-code]\nenabled = true\npath = \"{}\"\nown_login = false\nenv = {{ ANTHROPIC_AUTH_TOKEN = \"t\" }}\n",
+        program.display()
     );
     std::fs::write(data.join("worker.toml"), toml).unwrap();
 }

@@ -1,5 +1,6 @@
 //! The real Claude Code, Codex and Gemini CLI, killed with their worker in the middle of a task. Their paths stand in
 //! `GARAGESWARM_TEST_CLAUDE`, `GARAGESWARM_TEST_CODEX` and `GARAGESWARM_TEST_GEMINI`.
+#![expect(clippy::print_stdout, reason = "a test that is left out says so")]
 
 use std::path::PathBuf;
 
@@ -67,11 +68,14 @@ async fn asked_again(real: &Real, forgets: bool) -> Option<String> {
     std::fs::write(&key, "sk-test\n").unwrap();
     let server = ModelServer::start([]).await.unwrap();
     let toml = format!(
-        "[tools.{}]\nenabled = true\npath = {program:?}\nurl = \"{}{}\"\napi_key_file = {key:?}\n{}\nenv = {{ HOME = {home:?} }}\n",
+        "[tools.{}]\nenabled = true\npath = \"{}\"\nurl = \"{}{}\"\napi_key_file = \"{}\"\n{}\nenv = {{ HOME = \"{}\" }}\n",
         real.tool,
+        program.display(),
         server.url(),
         real.base,
-        real.settings
+        key.display(),
+        real.settings,
+        home.display()
     );
     std::fs::write(data.join("worker.toml"), toml).unwrap();
     server.script([(real.shell)("true; echo half > half.txt"), Step::held("Wait", "never")]);
