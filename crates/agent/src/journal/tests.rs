@@ -204,6 +204,11 @@ fn an_interrupted_attempt_is_found_by_the_next_one_and_by_nobody_else() {
     let words = found.begin_again("Do it.");
     assert!(words.contains("it holds half.txt") && words.ends_with("\n\nDo it."), "{words}");
 
+    // Killed in the middle of taking it over, it is still that of an attempt that is closed.
+    fs::rename(folder.journal(), folder.path.join("journal-1.ndjson")).unwrap();
+    assert_eq!(interrupted(runs.path(), &prompt(1, 2)).as_ref(), Some(&found));
+    folder.write_assignment(&prompt(1, 2)).unwrap();
+    assert_eq!(interrupted(runs.path(), &prompt(1, 3)).as_ref(), Some(&found));
     // It goes on in the same place, with a journal of its own.
     found.folder.adopt(&prompt(1, 3)).unwrap();
     assert_eq!(folder.assignment().unwrap().attempt, 3);
