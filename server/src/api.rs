@@ -6,12 +6,15 @@
 
 mod account;
 mod audit;
+mod budgets;
 mod documents;
 mod error_pages;
 mod keys;
+mod mcp;
 mod people;
 mod probes;
 mod rights;
+pub(crate) mod roles;
 mod status;
 pub(crate) mod swarm;
 pub(crate) mod tasks;
@@ -49,6 +52,8 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(status::router())
         .merge(swarm::router())
         .merge(usage::router())
+        .merge(budgets::router())
+        .merge(roles::router())
         .merge(tools::router())
         .merge(tasks::router())
         .merge(workers::router())
@@ -69,6 +74,7 @@ pub(crate) fn router(state: &AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), rights::refuse_strangers))
         .nest(API_PREFIX, ws::router())
         .merge(documents::router(&document))
+        .merge(mcp::router(state))
         .layer(DefaultBodyLimit::max(state.config.limits.body_bytes))
         .layer(CompressionLayer::new().compress_when(packed));
     interface

@@ -257,6 +257,12 @@ impl Dispatcher {
         self.live.is_swarm_paused()
     }
 
+    /// Takes up budgets that were set, changed or removed in the store: what waited for one goes on, what would draw on
+    /// one that is used up waits.
+    pub async fn budgets_changed(&self) -> Result<(), DispatchError> {
+        self.ask(|reply| Command::Budgets { reply }).await
+    }
+
     /// Looks at the clock now. A test calls this after it moved its clock.
     pub async fn tick(&self) -> Result<(), DispatchError> {
         self.ask(|reply| Command::Tick { reply }).await

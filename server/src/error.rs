@@ -97,7 +97,13 @@ impl ApiError {
         &self.detail
     }
 
-    fn log(&self, status: StatusCode) {
+    fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Writes it to the log: a fault of our own with its cause.
+    pub(crate) fn log(&self) {
+        let status = self.status();
         let cause = self.source.as_deref().map(causes).unwrap_or_default();
         if status.is_server_error() {
             tracing::error!(code = %self.code, cause, "request failed");
@@ -121,8 +127,8 @@ impl Error for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        self.log(status);
+        let status = self.status();
+        self.log();
         let mut response = problem_response(Problem::new(self.code, self.detail));
         *response.status_mut() = status;
         let headers = response.headers_mut();

@@ -6,6 +6,7 @@
 
 pub(crate) mod apt;
 mod npm;
+mod ollama;
 pub(crate) mod postgres;
 pub(crate) mod python;
 
@@ -37,8 +38,8 @@ struct Program {
 enum Source {
     Debian(&'static [&'static str]),
     Npm(npm::Package),
-    /// Never installed from here; without it recorded answers are played.
-    Recorded(&'static str),
+    /// Built with Go, which takes minutes: in long runs only. Without it recorded answers are played.
+    Ollama,
 }
 
 const PROGRAMS: [Program; 9] = [
@@ -93,22 +94,19 @@ const PROGRAMS: [Program; 9] = [
     Program {
         name: "Ollama",
         variable: "GARAGESWARM_TEST_OLLAMA",
-        found: |cache| {
-            let built = cache.join("ollama/bin/ollama");
-            if built.is_file() { Some(built) } else { on_path("ollama") }
-        },
-        source: Source::Recorded("its recorded answers are played instead"),
+        found: |cache| ollama::found(cache).or_else(|| on_path("ollama")),
+        source: Source::Ollama,
     },
 ];
 
 impl Parts {
     /// Gathers what is there; with `install` also what is not. A part that fails costs its own tests, not the others.
-    pub(crate) fn gather(workspace: &Workspace, install: bool, tally: &mut Tally) -> Self {
+    pub(crate) fn gather(workspace: &Workspace, install: bool, long: bool, tally: &mut Tally) -> Self {
         let mut parts = Self::default();
         match cache(workspace) {
             Ok(cache) => {
                 for program in &PROGRAMS {
-                    if let Err(error) = parts.add(program, &cache, install) {
+                    if let Err(error) = parts.add(program, &cache, install, long) {
                         tally.fail(format!("{}: {error:#}", program.name));
                     }
                 }
@@ -121,15 +119,16 @@ impl Parts {
         parts
     }
 
-    fn add(&mut self, program: &Program, cache: &Path, install: bool) -> Result<()> {
+    fn add(&mut self, program: &Program, cache: &Path, install: bool, long: bool) -> Result<()> {
         if env::var_os(program.variable).is_some() {
             return Ok(());
         }
-        if install && (program.found)(cache).is_none() {
+        if (program.found)(cache).is_none() {
             match &program.source {
-                Source::Debian(packages) => apt::install(packages)?,
-                Source::Npm(package) => package.install(cache)?,
-                Source::Recorded(_) => {}
+                Source::Debian(packages) if install => apt::install(packages)?,
+                Source::Npm(package) if install => package.install(cache)?,
+                Source::Ollama if long && ollama::can_build() => ollama::build(cache)?,
+                Source::Debian(_) | Source::Npm(_) | Source::Ollama => {}
             }
         }
         match (program.found)(cache) {
@@ -168,7 +167,7 @@ impl Source {
         match self {
             Self::Debian(packages) => format!("apt-get install {}", packages.join(" ")),
             Self::Npm(_) => "CI=true cargo xtask test real".to_owned(),
-            Self::Recorded(instead) => (*instead).to_owned(),
+            Self::Ollama => format!("its recorded answers are played; {}", ollama::BY_HAND),
         }
     }
 }

@@ -111,7 +111,7 @@ impl Tests<'_> {
             sum.fail(format!("the tests do not build: {error:#}"));
             return sum;
         }
-        let parts = Parts::gather(self.workspace, install, &mut sum);
+        let parts = Parts::gather(self.workspace, install, self.long, &mut sum);
         let variables = self.variables(&parts);
         let binaries = self.built.as_deref().unwrap_or_default();
         match &self.set_aside {

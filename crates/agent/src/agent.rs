@@ -7,9 +7,10 @@ use std::sync::Arc;
 use swarm_client::Fingerprint;
 use swarm_model::time::SystemClock;
 use swarm_model::tool::ToolInfo;
-use swarm_model::worker::Pauses;
-use swarm_model::{BootId, Clock as _};
+use swarm_model::worker::{Capabilities, Pauses, ProvenIsolation};
+use swarm_model::{BootId, Clock as _, Isolation};
 use swarm_tools::Registry;
+use swarm_tools::isolation::measure;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +26,7 @@ use crate::identity::Identity;
 use crate::journal::{Recovered, recover};
 use crate::ledger::Ledger;
 use crate::machine::{Machine, as_allowed, host_name};
-use crate::settings::{EditError, Settings, SettingsError, SettingsOwner, keep_changes};
+use crate::settings::{EditError, KeptKeys, Settings, SettingsError, SettingsOwner, keep_changes};
 
 /// A headless worker that has looked at its data folder and not yet spoken to anybody.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ pub struct Agent {
 #[derive(Debug)]
 struct Found {
     settings: Settings,
+    keys: KeptKeys,
     identity: Identity,
     ledger: Arc<Ledger>,
     storage: Arc<Storage>,
@@ -61,7 +63,7 @@ impl Agent {
         let registry = Registry::standard(&config.variables);
         let found = {
             let (config, host, registry) = (config.clone(), Arc::clone(&host), registry.clone());
-            tokio::task::spawn_blocking(move || Found::look(&config, host.data_dir(), &registry))
+            tokio::task::spawn_blocking(move || Found::look(&config, &*host, &registry))
                 .await
                 .map_err(|error| folder_error(Path::new("."), std::io::Error::other(error)))??
         };
@@ -77,13 +79,14 @@ impl Agent {
             running: Vec::new(),
             unacknowledged: found.recovered.len(),
             tools: Vec::new(),
+            isolation: ProvenIsolation::default(),
             grants: Vec::new(),
             used_today: used_today(&found.ledger),
         };
         status.set_preferences(&found.settings);
         let status = watch::Sender::new(status);
-        let known = registry.names().cloned().collect();
-        let settings = SettingsOwner::new(host.data_dir().to_owned(), known, found.settings.clone(), status.clone());
+        let (keys, settings) = (found.keys.clone(), found.settings.clone());
+        let settings = SettingsOwner::new(Arc::clone(&host), registry.clone(), keys, settings, status.clone());
         let (ledger, storage) = (Arc::clone(&found.ledger), Arc::clone(&found.storage));
         let (handle, control) = control::channel(Arc::new(settings), ledger, storage, status);
         Ok(Self { host, config, found, registry, control, handle })
@@ -101,14 +104,14 @@ impl Agent {
 
     /// The tools that are found here, as the settings allow them.
     pub async fn tools(&self) -> Vec<ToolInfo> {
-        let settings = &self.found.settings;
-        as_allowed(settings, self.registry.detect_all(&settings.of_tools()).await)
+        let settings = self.control.settings.current();
+        as_allowed(&settings, self.registry.detect_all(&settings.of_tools()).await)
     }
 
     /// Joins where it must, and works until `shutdown`.
     pub async fn serve(self, shutdown: CancellationToken) -> Result<(), AgentError> {
         let Self { host, config, found, registry, control, handle } = self;
-        let Found { settings: _, identity, ledger: _, storage: _, recovered, _lock } = found;
+        let Found { settings: _, keys: _, identity, ledger: _, storage: _, recovered, _lock } = found;
         let (status, over) = (control.status.clone(), CancellationToken::new());
         let served = Box::pin(serve(Arc::clone(&host), config, identity, recovered, registry, control, shutdown));
         // It can be steered before it has joined, and until its last run has ended.
@@ -141,8 +144,13 @@ async fn serve(
     let settings = control.settings.current();
     let name = settings.name.clone().unwrap_or_else(host_name);
     let machine = Machine::new(settings.runs_dir(host.data_dir()));
-    let tools = as_allowed(&settings, registry.detect_all(&settings.of_tools()).await);
-    let capabilities = machine.capabilities(&settings, tools);
+    let confinement = settings.confinement(Isolation::Sandbox, host.data_dir());
+    let guard = host.guard_binary();
+    let of_tools = settings.of_tools();
+    let (tools, isolation) =
+        tokio::join!(registry.detect_all(&of_tools), measure(&guard, host.data_dir(), &confinement));
+    let tools = as_allowed(&settings, tools);
+    let capabilities = Capabilities { isolation, ..machine.capabilities(&settings, tools) };
     let status = control.status.clone();
     let says = |error: &swarm_client::ClientError| {
         status.send_modify(|status| status.link = LinkStatus::Waiting { reason: error.to_string() });
@@ -181,7 +189,8 @@ async fn serve(
 
 impl Found {
     /// Blocks.
-    fn look(config: &AgentConfig, data_dir: &Path, registry: &Registry) -> Result<Self, AgentError> {
+    fn look(config: &AgentConfig, host: &dyn Host, registry: &Registry) -> Result<Self, AgentError> {
+        let data_dir = host.data_dir();
         durable::make_private_dir(data_dir).map_err(|error| folder_error(data_dir, error))?;
         let lock = lock(data_dir)?;
         if let Some(unknown) = config.allow_tools.iter().find(|tool| registry.get(tool).is_none()) {
@@ -211,8 +220,9 @@ impl Found {
         if let Err(error) = ledger.prune(&in_hand, now) {
             tracing::warn!(%error, "what others used on earlier days cannot be forgotten");
         }
+        let keys = KeptKeys::read(host, registry.names());
         let (ledger, storage) = (Arc::new(ledger), Arc::new(storage));
-        Ok(Self { settings, identity, ledger, storage, recovered, _lock: lock })
+        Ok(Self { settings, keys, identity, ledger, storage, recovered, _lock: lock })
     }
 }
 

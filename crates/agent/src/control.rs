@@ -6,6 +6,7 @@
 mod client;
 mod place;
 pub(crate) mod socket;
+mod tools;
 mod wire;
 
 use std::sync::Arc;
@@ -15,12 +16,13 @@ use serde::{Deserialize, Serialize};
 use swarm_model::task::Outcome;
 use swarm_model::time::SystemClock;
 use swarm_model::tool::ToolInfo;
-use swarm_model::worker::{AttemptRef, Pauses, RefusalReason};
+use swarm_model::worker::{AttemptRef, Pauses, ProvenIsolation, RefusalReason};
 use swarm_model::{Clock as _, FailureClass, TaskNumber, Timestamp, ToolName, UserId, WorkerId};
 use tokio::sync::{broadcast, watch};
 
 pub use self::client::ControlClient;
-pub use self::wire::{ControlReply, ControlRequest};
+pub use self::tools::{LoggedIn, ToolChange, ToolHere, tools_of_folder};
+pub use self::wire::{ControlReply, ControlRequest, SecretText};
 use crate::disk::{DiskReport, Storage};
 use crate::ledger::Ledger;
 use crate::machine::host_name;
@@ -49,6 +51,9 @@ pub struct AgentStatus {
     pub unacknowledged: usize,
     /// Its tools as they were last found.
     pub tools: Vec<ToolInfo>,
+    /// How far it keeps runs away from itself, as it proved when it started.
+    #[serde(default)]
+    pub isolation: ProvenIsolation,
     /// Who besides the owner may use which tool.
     pub grants: Vec<Grant>,
     /// What they used today.
@@ -285,6 +290,32 @@ pub trait AgentControl: Send + Sync {
         }
     }
 
+    /// The tools of this machine, as they are found now.
+    async fn tools(&self) -> Result<Vec<ToolHere>, ControlError> {
+        match self.ask(ControlRequest::Tools).await? {
+            ControlReply::Tools { tools } => Ok(tools),
+            other => Err(beside(&other)),
+        }
+    }
+
+    /// Changes settings of a tool, all or none. Gives it back as it is then.
+    async fn set_tool(&self, tool: ToolName, changes: Vec<ToolChange>) -> Result<ToolHere, ControlError> {
+        changed_tool(self.ask(ControlRequest::SetTool { tool, changes }).await?)
+    }
+
+    /// Keeps a key for a tool; one that its provider must know is asked for there.
+    async fn log_in(&self, tool: ToolName, key: SecretText, check: bool) -> Result<LoggedIn, ControlError> {
+        match self.ask(ControlRequest::LogIn { tool, key, check }).await? {
+            ControlReply::LoggedIn { login } => Ok(*login),
+            other => Err(beside(&other)),
+        }
+    }
+
+    /// Forgets the key of a tool. Gives it back as it is then.
+    async fn log_out(&self, tool: ToolName) -> Result<ToolHere, ControlError> {
+        changed_tool(self.ask(ControlRequest::LogOut { tool }).await?)
+    }
+
     /// Ends a grant; every one of that person where no tool is named.
     async fn ungrant(&self, user: Grantee, tool: Option<ToolName>) -> Result<Changed, ControlError> {
         changed(self.ask(ControlRequest::Ungrant { user, tool }).await?)
@@ -294,6 +325,13 @@ pub trait AgentControl: Send + Sync {
 fn changed(reply: ControlReply) -> Result<Changed, ControlError> {
     match reply {
         ControlReply::Changed { changed } => Ok(*changed),
+        other => Err(beside(&other)),
+    }
+}
+
+fn changed_tool(reply: ControlReply) -> Result<ToolHere, ControlError> {
+    match reply {
+        ControlReply::Tool { tool } => Ok(*tool),
         other => Err(beside(&other)),
     }
 }
@@ -358,16 +396,13 @@ impl AgentControl for AgentHandle {
             ControlRequest::UnsetPreference { key } => Edit::Unset { key },
             ControlRequest::Grant { grant } => Edit::Grant(grant),
             ControlRequest::Ungrant { user, tool } => Edit::Ungrant { user, tool },
+            ControlRequest::Tools => return Ok(ControlReply::Tools { tools: self.tools_here(&settings).await }),
+            ControlRequest::SetTool { tool, changes } => return self.change_tool(settings, &tool, changes).await,
+            ControlRequest::LogIn { tool, key, check } => return self.keep_login(settings, tool, &key, check).await,
+            ControlRequest::LogOut { tool } => return self.forget_login(settings, tool).await,
         };
-        let made = tokio::task::spawn_blocking(move || settings.change(&edit)).await;
-        match made {
-            Ok(Ok(changed)) => Ok(ControlReply::Changed { changed: Box::new(changed) }),
-            Ok(Err(error)) => {
-                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-                Err(ControlError::Refused { message: format!("{error}{cause}") })
-            }
-            Err(_) => Err(ControlError::Stopped),
-        }
+        let changed = tools::blocking(move || settings.change(&edit)).await?;
+        Ok(ControlReply::Changed { changed: Box::new(changed) })
     }
 }
 

@@ -19,9 +19,10 @@ use swarm_client::{ClientError, WorkerClient};
 use swarm_model::task::Artifact;
 use swarm_model::time::SystemClock;
 use swarm_model::tool::ToolInfo;
-use swarm_model::worker::{AttemptRef, Capabilities};
-use swarm_model::{BootId, Clock as _, Timestamp, WorkerId};
+use swarm_model::worker::{AttemptRef, Capabilities, ProvenIsolation};
+use swarm_model::{BootId, Clock as _, Isolation, Timestamp, WorkerId};
 use swarm_proto::worker::{AttemptResult, Refusal, ToCoordinator};
+use swarm_tools::isolation::measure;
 use swarm_tools::{GuardBinary, Registry};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -40,7 +41,7 @@ use crate::ledger::{DayUse, Used};
 use crate::link::{self, LinkEvent};
 use crate::machine::{Machine, as_allowed, free_disk};
 use crate::policy::offered;
-use crate::settings::Settings;
+use crate::settings::{SandboxSection, Settings};
 
 /// How often the tools are looked at.
 const DETECT_EVERY: Duration = Duration::from_secs(30);
@@ -64,6 +65,8 @@ enum Inner {
     Closed,
     /// What was too much is removed; and what is left, where there is a quota.
     Cleaned { used: Option<u64> },
+    /// The sandbox was tried with these settings of it.
+    Isolation(SandboxSection, ProvenIsolation),
 }
 
 /// The agent is on its way out.
@@ -264,6 +267,11 @@ impl Core {
                     self.clean();
                 }
             }
+            // Of older settings it says nothing.
+            Inner::Isolation(tried, isolation) if tried == self.settings.sandbox => {
+                self.offer(Capabilities { isolation, ..self.capabilities.clone() });
+            }
+            Inner::Isolation(..) => {}
         }
     }
 
@@ -271,13 +279,29 @@ impl Core {
     fn take_settings(&mut self) {
         let settings = Arc::clone(&self.preferences.borrow_and_update());
         if !Arc::ptr_eq(&settings, &self.settings) {
-            let same_quota = settings.max_disk_mb == self.settings.max_disk_mb;
-            self.settings = settings;
+            let before = std::mem::replace(&mut self.settings, settings);
+            let same_quota = before.max_disk_mb == self.settings.max_disk_mb;
+            if before.sandbox != self.settings.sandbox {
+                self.try_sandbox();
+            }
             self.apply_settings();
             if !same_quota {
                 self.clean();
             }
         }
+    }
+
+    /// A sandbox that shows other things must prove itself anew, and until then there is none.
+    fn try_sandbox(&mut self) {
+        self.offer(Capabilities { isolation: ProvenIsolation::default(), ..self.capabilities.clone() });
+        let (tell, alive, guard) = (self.tell.clone(), self.alive.clone(), self.guard.clone());
+        let (settings, data_dir) = (Arc::clone(&self.settings), self.host.data_dir().to_owned());
+        let attempt = async move {
+            let proven = measure(&guard, &data_dir, &settings.confinement(Isolation::Sandbox, &data_dir)).await;
+            // Only an agent that is over does not listen.
+            drop(tell.send(Inner::Isolation(settings.sandbox.clone(), proven)).await);
+        };
+        self.tasks.spawn(async move { alive.run_until_cancelled(attempt).await });
     }
 
     /// Brings what the coordinator is told into line with the settings.

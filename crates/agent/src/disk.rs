@@ -12,12 +12,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use swarm_model::Timestamp;
+use swarm_model::{Timestamp, UserId};
 
 pub use self::report::{DiskItem, DiskKind, DiskReport, DiskState};
 use crate::journal::{Closed, RunFolder, folders};
 use crate::settings::Settings;
 use crate::worktree::{Mirror, Mirrors, noted};
+
+/// The part of the tools' state that belongs to other people.
+const OTHERS: &str = "others";
 
 /// Everything that a worker keeps.
 #[derive(Debug)]
@@ -57,9 +60,11 @@ impl Storage {
         &self.mirrors
     }
 
-    /// What a tool keeps between runs with one account.
-    pub(crate) fn state_of(&self, tool: &str, account: &str) -> PathBuf {
-        self.data_dir.join("state").join(tool).join(account)
+    /// What a tool keeps between runs with one account, for the machine's owner or for somebody else.
+    pub(crate) fn state_of(&self, user: Option<UserId>, tool: &str, account: &str) -> PathBuf {
+        let state = self.data_dir.join("state");
+        let state = user.map_or_else(|| state.clone(), |user| state.join(OTHERS).join(user.to_string()));
+        state.join(tool).join(account)
     }
 
     /// Removes what is too old, then what the disk or the owner's quota has no room for. Blocks.

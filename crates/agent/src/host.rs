@@ -7,6 +7,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use swarm_tools::GuardBinary;
 
 use crate::durable;
@@ -22,11 +23,33 @@ pub trait Host: Send + Sync + fmt::Debug {
     /// A secret by name; none where there is none.
     fn secret(&self, name: &str) -> Result<Option<String>, HostError>;
 
-    /// Keeps a secret in place of an earlier one of that name.
-    fn set_secret(&self, name: &str, value: &str) -> Result<(), HostError>;
+    /// Keeps a secret in place of an earlier one of that name, and says where.
+    fn set_secret(&self, name: &str, value: &str) -> Result<SecretPlace, HostError>;
+
+    /// Where a secret is kept; none where there is none of that name.
+    fn secret_place(&self, name: &str) -> Result<Option<SecretPlace>, HostError>;
 
     /// Forgets a secret; one that is not there is no failure.
     fn forget_secret(&self, name: &str) -> Result<(), HostError>;
+}
+
+/// Where a secret is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretPlace {
+    /// In the system's keychain.
+    Keychain,
+    /// In a file that only its owner may read.
+    File,
+}
+
+impl fmt::Display for SecretPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Keychain => "in the keychain",
+            Self::File => "in a file that only you may read",
+        })
+    }
 }
 
 /// A secret that could not be read, kept or forgotten.
@@ -84,13 +107,17 @@ impl Host for FileHost {
         }
     }
 
-    fn set_secret(&self, name: &str, value: &str) -> Result<(), HostError> {
+    fn set_secret(&self, name: &str, value: &str) -> Result<SecretPlace, HostError> {
         let file = self.file_of(name);
         let write = || {
             durable::make_private_dir(&self.data_dir.join("secrets"))?;
             durable::replace(&file, value.as_bytes())
         };
-        write().map_err(|error| HostError::new(name, error))
+        write().map(|()| SecretPlace::File).map_err(|error| HostError::new(name, error))
+    }
+
+    fn secret_place(&self, name: &str) -> Result<Option<SecretPlace>, HostError> {
+        Ok(self.secret(name)?.map(|_| SecretPlace::File))
     }
 
     fn forget_secret(&self, name: &str) -> Result<(), HostError> {

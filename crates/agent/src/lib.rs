@@ -35,16 +35,15 @@ pub use agent::Agent;
 pub use config::{AgentConfig, Key};
 pub use control::{
     AgentControl, AgentEvent, AgentHandle, AgentStatus, ControlClient, ControlError, ControlReply, ControlRequest,
-    LinkStatus, RunningTask, UsedToday,
+    LinkStatus, LoggedIn, RunningTask, SecretText, ToolChange, ToolHere, UsedToday, tools_of_folder,
 };
 pub use disk::{DiskItem, DiskKind, DiskReport, DiskState};
 pub use error::AgentError;
-pub use host::{FileHost, Host, HostError};
+pub use host::{FileHost, Host, HostError, SecretPlace};
 pub use identity::IdentityError;
-pub use policy::runs_programs;
 pub use settings::{
-    ArtifactLimits, Changed, Dollars, EditError, Grant, Grantee, Keep, ParseDollarsError, Preferences, Settings,
-    SettingsError, ToolSection,
+    ArtifactLimits, Changed, Dollars, EditError, Grant, Grantee, Keep, ParseDollarsError, Preferences, SandboxSection,
+    Settings, SettingsError, ToolSection, kept_key_places,
 };
 
 /// The points at which a test may kill the agent; see `swarm_model::crash`.

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use swarm_model::tool::{ToolHealth, ToolInfo};
-use swarm_model::worker::{Capabilities, Load};
+use swarm_model::worker::{Capabilities, Load, ProvenIsolation};
 use sysinfo::{DiskRefreshKind, Disks, MemoryRefreshKind, RefreshKind, System};
 
 use crate::settings::Settings;
@@ -73,6 +73,8 @@ impl Machine {
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
             labels: settings.labels.clone(),
             grants: Vec::new(),
+            // That is not known by looking.
+            isolation: ProvenIsolation::default(),
         }
     }
 }

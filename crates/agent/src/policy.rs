@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use swarm_model::isolation::demanded;
 use swarm_model::tool::{ToolHealth, ToolInfo};
 use swarm_model::worker::{RefusalReason, ToolGrant};
-use swarm_model::{Timestamp, ToolName, UserId};
+use swarm_model::{Isolation, Timestamp, ToolName, UserId};
 use swarm_proto::worker::Assignment;
 
 use crate::ledger::{DayUse, Used};
@@ -25,6 +26,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) used: &'a DayUse,
     /// When the next day begins.
     pub(crate) day_ends: Timestamp,
+    /// The level of isolation that this machine has proved.
+    pub(crate) isolation: Isolation,
     /// Bytes free on the volume of the working folders, where that is known.
     pub(crate) free_disk: Option<u64>,
     /// Whether what the worker keeps takes all that its owner allows, also after a clean-up.
@@ -55,6 +58,10 @@ pub(crate) fn decide(assignment: &Assignment, situation: &Situation<'_>) -> Resu
     if !assignment.by_owner {
         admit(assignment, situation)?;
     }
+    let (offered, demanded) = (situation.isolation, isolation_of(assignment, settings));
+    if offered < demanded {
+        return Err(RefusalReason::IsolationTooLow { offered, demanded });
+    }
     let info = tools.iter().find(|info| info.name == *tool);
     match info.map(|info| &info.health) {
         Some(ToolHealth::Ready) => {}
@@ -77,15 +84,19 @@ pub(crate) fn decide(assignment: &Assignment, situation: &Situation<'_>) -> Resu
     Ok(())
 }
 
-/// What is asked of somebody who does not own the machine: a grant, a tool that only talks, and what the grant
-/// leaves of its bounds.
+/// The level at which a run stands: what it demands, a sandbox where only some hosts may be reached, and what the owner
+/// wants for tasks of their own. It is never lowered.
+pub(crate) fn isolation_of(assignment: &Assignment, settings: &Settings) -> Isolation {
+    let Assignment { tool, by_owner, isolation, network, .. } = assignment;
+    let by_network = network.as_ref().map(|_| Isolation::Sandbox);
+    let by_wish = settings.isolation.filter(|_| *by_owner);
+    demanded(tool, (*isolation).max(by_network).max(by_wish), *by_owner)
+}
+
+/// What is asked of somebody who does not own the machine: a grant, and what is left of its bounds.
 fn admit(assignment: &Assignment, situation: &Situation<'_>) -> Result<(), RefusalReason> {
     let (tool, user) = (&assignment.tool, assignment.user_id);
     let Some(grant) = situation.settings.grant_for(tool, user) else { return Err(RefusalReason::ToolNotAllowed) };
-    if runs_programs(tool) {
-        // Programs of other people run at sandbox level or not at all, and this build has no sandbox.
-        return Err(RefusalReason::IsolationTooLow);
-    }
     if is_used_up(grant, situation.used.get(&(user, tool.clone())).copied().unwrap_or_default()) {
         return Err(RefusalReason::ShareUsedUp { until: situation.day_ends });
     }
@@ -129,14 +140,6 @@ pub(crate) fn offered(settings: &Settings, used: &DayUse) -> Vec<ToolGrant> {
 fn is_used_up(grant: &Grant, used: Used) -> bool {
     grant.runs_per_day.is_some_and(|runs| used.runs >= runs)
         || grant.cost_per_day_usd.is_some_and(|cost| used.cost_microusd >= cost.as_micros())
-}
-
-/// Whether a tool can run programs on the machine. Everything that is not known to only talk can.
-pub fn runs_programs(tool: &ToolName) -> bool {
-    !matches!(
-        tool.as_str(),
-        ToolName::OLLAMA | ToolName::DEMO | ToolName::ANTHROPIC_API | ToolName::OPENAI_API | ToolName::GEMINI_API
-    )
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 mod edit;
 mod grant;
+mod keys;
 mod owner;
 
 use std::collections::BTreeMap;
@@ -14,12 +15,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use swarm_model::{ToolName, UserId};
-use swarm_tools::ToolSettings;
+use swarm_model::{Isolation, ToolName, UserId};
+use swarm_tools::{Confinement, ToolSettings};
 
 pub use self::edit::EditError;
-pub(crate) use self::edit::{Edit, keep_changes};
+pub(crate) use self::edit::{Edit, keep_changes, list_of};
 pub use self::grant::{Dollars, Grant, Grantee, ParseDollarsError};
+pub(crate) use self::keys::KeptKeys;
+pub use self::keys::kept_key_places;
 pub(crate) use self::owner::SettingsOwner;
 pub use self::owner::{Changed, Preferences};
 use crate::durable;
@@ -58,6 +61,12 @@ pub struct Settings {
     pub keep: Keep,
     /// Which files of a run are kept by the coordinator.
     pub artifacts: ArtifactLimits,
+    /// How far tasks of the owner are kept away from the machine, at least; those of others always run in a sandbox.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
+    /// What a sandbox shows of the machine besides.
+    #[serde(skip_serializing_if = "SandboxSection::is_empty")]
+    pub sandbox: SandboxSection,
     /// Tool by tool.
     pub tools: BTreeMap<ToolName, ToolSection>,
     /// Who besides the owner may use which tool.
@@ -87,6 +96,16 @@ pub struct ArtifactLimits {
     pub max_file_mb: u64,
     /// MiB of all files.
     pub max_total_mb: u64,
+}
+
+/// What a sandbox shows of the machine beside the system's programs and the run's own folders.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SandboxSection {
+    /// Files and folders that runs may read: `~/.cargo/bin`, for instance.
+    pub read: Vec<PathBuf>,
+    /// The same, to be written too.
+    pub write: Vec<PathBuf>,
 }
 
 /// One tool: whether it may be used, and how.
@@ -143,6 +162,8 @@ impl Default for Settings {
             labels: BTreeMap::new(),
             keep: Keep::default(),
             artifacts: ArtifactLimits::default(),
+            isolation: None,
+            sandbox: SandboxSection::default(),
             tools: BTreeMap::new(),
             grants: Vec::new(),
         }
@@ -235,6 +256,14 @@ impl Settings {
             let message = "max_disk_mb is at least 1; without a bound, leave it out".to_owned();
             return Err(("max_disk_mb".to_owned(), message));
         }
+        if self.isolation == Some(Isolation::None) {
+            return Err(("isolation".to_owned(), "isolation is own, sandbox or container".to_owned()));
+        }
+        let mut paths = self.sandbox.read.iter().chain(&self.sandbox.write);
+        if let Some(path) = paths.find(|path| !(path.is_absolute() || path.starts_with("~"))) {
+            let path = path.display().to_string();
+            return Err((path.clone(), format!("{path} is neither absolute nor below ~")));
+        }
         if let Some(name) = self.tools.keys().find(|name| !known.contains(name)) {
             return Err((format!("tools.{name}"), no_tool(name)));
         }
@@ -298,12 +327,11 @@ impl Settings {
         all.name.get_or_insert_with(host_name);
         all.slots = Some(self.slots());
         all.work_dir = Some(self.runs_dir(data_dir));
+        all.isolation.get_or_insert_default();
         for tool in known {
             all.enable(tool.clone(), self.is_enabled(tool));
         }
-        for value in all.tools.values_mut().flat_map(|section| section.settings.env.values_mut()) {
-            "(hidden)".clone_into(value);
-        }
+        all.tools.values_mut().for_each(|section| section.settings.hide_variables());
         all
     }
 
@@ -316,6 +344,29 @@ impl Settings {
     pub(crate) fn runs_dir(&self, data_dir: &Path) -> PathBuf {
         // A relative folder is meant from the data folder; an absolute one replaces it.
         self.work_dir.as_deref().map_or_else(|| data_dir.join("runs"), |folder| data_dir.join(folder))
+    }
+
+    /// How far a run at this level is kept away, as the owner has set it. Of `data_dir`, of other runs and of the home
+    /// a sandbox shows nothing.
+    pub fn confinement(&self, level: Isolation, data_dir: &Path) -> Confinement {
+        let home = std::env::home_dir();
+        let real = |path: &PathBuf| match (path.strip_prefix("~"), &home) {
+            (Ok(rest), Some(home)) => home.join(rest),
+            _ => path.clone(),
+        };
+        Confinement {
+            level,
+            read: self.sandbox.read.iter().map(real).collect(),
+            write: self.sandbox.write.iter().map(real).collect(),
+            hidden: [data_dir.to_owned(), self.runs_dir(data_dir)].into_iter().chain(home.clone()).collect(),
+            ..Confinement::default()
+        }
+    }
+}
+
+impl SandboxSection {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 }
 

@@ -96,6 +96,11 @@ impl Mirrors {
         Mirror::new(&self.folder, key)
     }
 
+    /// What a run that works on this may write beside its working folder.
+    pub(crate) fn git_dir_of(&self, wanted: &Wanted) -> PathBuf {
+        self.named(&Mirror::key_of(wanted.user_id, &wanted.source)).git_dir()
+    }
+
     /// Every mirror that there is.
     pub(crate) fn all(&self) -> std::io::Result<Vec<Mirror>> {
         mirror::all(&self.folder)

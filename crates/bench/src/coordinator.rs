@@ -107,7 +107,7 @@ impl Running {
     }
 
     /// Starts the real headless worker of `binary`.
-    pub(crate) fn start_agent(&self, binary: &Path) -> Result<Agent> {
+    pub(crate) fn start_agent(&self, binary: &Path, more: &[&str]) -> Result<Agent> {
         let folder = self.folder();
         let key_file = folder.join("worker.key");
         std::fs::write(&key_file, &self.key)?;
@@ -116,12 +116,13 @@ impl Running {
                 "worker",
                 "run",
                 "--name",
-                "idle",
+                "bench",
                 "--coordinator",
                 &self.coordinator.address().to_string(),
                 "--key-file",
             ])
             .arg(&key_file)
+            .args(more)
             .env("GARAGESWARM_DATA_DIR", folder.join("machine"))
             .env("GARAGESWARM_CONFIG_DIR", folder.join("config"))
             .env("GARAGESWARM_KEYCHAIN", "off")

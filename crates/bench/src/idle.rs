@@ -10,7 +10,7 @@ use crate::sample::Row;
 
 pub(crate) async fn measure(binary: &Path, seconds: u64) -> Result<Vec<Row>> {
     let running = Running::start(None).await?;
-    let agent = running.start_agent(binary)?;
+    let agent = running.start_agent(binary, &[])?;
     // The start is not idleness.
     tokio::time::sleep(Duration::from_secs(5)).await;
     let (coordinator_before, agent_before) = (cpu_seconds(running.pid())?, cpu_seconds(agent.pid())?);

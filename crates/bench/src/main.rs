@@ -8,6 +8,7 @@ mod coordinator;
 mod floor;
 mod idle;
 mod latency;
+mod lines;
 mod sample;
 mod strangers;
 mod throughput;
@@ -63,6 +64,7 @@ enum Part {
     Throughput,
     Claims,
     Strangers,
+    Lines,
     Idle,
 }
 
@@ -93,6 +95,9 @@ async fn main() -> Result<()> {
     }
     if wanted(Part::Strangers) {
         rows.extend(strangers::measure().await?);
+    }
+    if wanted(Part::Lines) {
+        rows.extend(lines::measure(&binary).await?);
     }
     if wanted(Part::Idle) {
         rows.extend(idle::measure(&binary, args.idle_seconds).await?);

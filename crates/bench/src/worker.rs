@@ -8,7 +8,7 @@ use swarm_client::{Coordinator, WorkerClient, WorkerSocket};
 use swarm_model::task::{Outcome, RunRecord, TaskResult};
 use swarm_model::time::SystemClock;
 use swarm_model::tool::{ToolHealth, ToolInfo};
-use swarm_model::worker::Capabilities;
+use swarm_model::worker::{Capabilities, ProvenIsolation};
 use swarm_model::{BootId, ToolName};
 use swarm_proto::worker::{Assignment, AttemptResult, Hello, PROTOCOL, Report, ToCoordinator, ToWorker};
 use swarm_proto::workers::RegisterWorker;
@@ -34,6 +34,7 @@ pub(crate) fn capabilities(slots: u32) -> Result<Capabilities> {
         agent_version: "bench".to_owned(),
         labels: BTreeMap::new(),
         grants: Vec::new(),
+        isolation: ProvenIsolation::default(),
     })
 }
 

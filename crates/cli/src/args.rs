@@ -4,8 +4,8 @@ use clap::{Args, Parser, Subcommand};
 use swarm_client::Address;
 
 use crate::commands::{
-    account, audit, backup, completions, config, discover, doctor, key, serve, session, swarm, task, up, usage, user,
-    worker,
+    account, audit, backup, budget, completions, config, discover, doctor, key, role, serve, session, swarm, task,
+    tool, up, usage, user, worker,
 };
 use crate::readable::{STYLES, exit_codes};
 
@@ -43,6 +43,9 @@ pub(crate) enum Command {
     /// Submit tasks, watch them, end them.
     #[command(subcommand)]
     Task(task::TaskCommand),
+    /// The tools of this machine: what is found, its settings, its keys.
+    #[command(subcommand)]
+    Tool(tool::ToolCommand),
     /// Keys: `worker` keys enrol machines, `api` keys act for you in programs.
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -68,6 +71,18 @@ pub(crate) enum Command {
     Status,
     /// What was used: runs, tokens, money and time of your tasks and on your machines; of everybody for an admin.
     Usage(usage::UsageArgs),
+    /// How many tokens, or how much money, may be used in a day, in a month, or in all.
+    #[command(subcommand)]
+    Budget(budget::BudgetCommand),
+    /// Who plans, writes, reviews, deploys and supervises for you: lists of tools and models, best first.
+    #[command(subcommand)]
+    Role(role::RoleCommand),
+    /// Serve the swarm to an AI client that starts this program, over the Model Context Protocol.
+    #[command(after_help = "Examples:
+  claude mcp add garageswarm -- garageswarm mcp
+  codex mcp add garageswarm -- garageswarm mcp
+It acts as whom this command line is signed in, or as the key in GARAGESWARM_TOKEN. docs/mcp.md has more.")]
+    Mcp,
     /// Pause or resume the whole swarm.
     #[command(subcommand)]
     Swarm(swarm::SwarmCommand),

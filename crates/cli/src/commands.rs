@@ -3,16 +3,20 @@
 pub(crate) mod account;
 pub(crate) mod audit;
 pub(crate) mod backup;
+pub(crate) mod budget;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod discover;
 pub(crate) mod doctor;
 pub(crate) mod key;
+pub(crate) mod mcp;
+pub(crate) mod role;
 pub(crate) mod serve;
 pub(crate) mod session;
 pub(crate) mod status;
 pub(crate) mod swarm;
 pub(crate) mod task;
+pub(crate) mod tool;
 pub(crate) mod up;
 pub(crate) mod usage;
 pub(crate) mod user;
@@ -52,7 +56,11 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Login(args) => asking()?.block_on(account::login(args, context)),
         Command::Logout => asking()?.block_on(account::logout(context)),
         Command::Whoami => asking()?.block_on(account::whoami(context)),
+        Command::Tool(command) => asking()?.block_on(tool::run(command, context)),
+        Command::Mcp => asking()?.block_on(mcp::run(context)),
         Command::Usage(args) => asking()?.block_on(usage::run(args, context)),
+        Command::Budget(command) => asking()?.block_on(budget::run(command, context)),
+        Command::Role(command) => asking()?.block_on(role::run(command, context)),
         Command::Status => asking()?.block_on(status::run(context)),
         Command::Swarm(command) => asking()?.block_on(swarm::run(command, context)),
         Command::Discover(args) => asking()?.block_on(discover::run(args, context)),

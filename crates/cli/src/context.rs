@@ -15,7 +15,7 @@ use crate::vault::Vault;
 pub(crate) const USUAL_ADDRESS: &str = "http://127.0.0.1:8420";
 
 /// The surroundings of a command.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) places: Places,

@@ -1,4 +1,4 @@
-//! Where the workers that this program hosts keep their credential: in the keychain where there is one that
+//! Where the workers that this program hosts keep their credential, and the keys of their tools: in the keychain where there is one that
 //! answers, else in a file that only its owner may read; never in both.
 //!
 //! A small file beside says that it is in the keychain, and under which name, so that a keychain that is locked or
@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use swarm_agent::{FileHost, Host, HostError};
+use swarm_agent::{FileHost, Host, HostError, SecretPlace};
 use swarm_tools::GuardBinary;
 
 use crate::failure::with_causes;
@@ -24,6 +24,8 @@ pub(crate) struct KeptHost {
     output: Output,
     /// Whether a credential that is out of reach can be replaced by joining anew.
     can_rejoin: bool,
+    /// Whether secrets may move from a file into the keychain.
+    moves: bool,
 }
 
 /// Where the credential of a worker is.
@@ -48,12 +50,18 @@ enum OutOfReach {
 
 impl KeptHost {
     pub(crate) fn new(data_dir: PathBuf, guard: GuardBinary, vault: Vault, output: Output) -> Self {
-        Self { files: FileHost::new(data_dir, guard), vault, output, can_rejoin: false }
+        Self { files: FileHost::new(data_dir, guard), vault, output, can_rejoin: false, moves: true }
     }
 
     /// For a worker that was given a key: it joins anew where its credential is out of reach.
     pub(crate) fn with_key(mut self, has_key: bool) -> Self {
         self.can_rejoin = has_key;
+        self
+    }
+
+    /// For whoever only looks: everything stays where it is.
+    pub(crate) fn looking(mut self) -> Self {
+        self.moves = false;
         self
     }
 
@@ -97,6 +105,9 @@ impl Host for KeptHost {
 
     fn secret(&self, name: &str) -> Result<Option<String>, HostError> {
         if let Some(secret) = self.files.secret(name)? {
+            if !self.moves {
+                return Ok(Some(secret));
+            }
             // From before there was a keychain that answers. Where there is still none, it stays.
             return match self.put_away(name, &secret) {
                 Ok(()) | Err(PutAway::Vault(_)) => Ok(Some(secret)),
@@ -109,7 +120,7 @@ impl Host for KeptHost {
             Ok(None) => OutOfReach::Gone,
             Err(error) => OutOfReach::Locked(error),
         };
-        if self.can_rejoin {
+        if self.can_rejoin && name == CREDENTIAL {
             self.output
                 .remark(&format!("this worker's credential is out of reach, so it joins anew: {}", with_causes(&why)));
             return Ok(None);
@@ -117,22 +128,31 @@ impl Host for KeptHost {
         Err(HostError::new(name, why))
     }
 
-    fn set_secret(&self, name: &str, value: &str) -> Result<(), HostError> {
+    fn set_secret(&self, name: &str, value: &str) -> Result<SecretPlace, HostError> {
         match self.put_away(name, value) {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(SecretPlace::Keychain),
             Err(PutAway::Host(error)) => Err(error),
             Err(PutAway::Vault(why)) => {
                 self.files.set_secret(name, value)?;
                 self.files.forget_secret(&marker(name))?;
-                if !matches!(why, VaultError::SwitchedOff) {
+                // Whoever gives a key to a tool is told by the command that takes it.
+                if name == CREDENTIAL && !matches!(why, VaultError::SwitchedOff) {
                     self.output.remark(&format!(
                         "this worker's credential is kept in a file that only you may read ({}); `garageswarm doctor` looks into it",
                         with_causes(&why)
                     ));
                 }
-                Ok(())
+                Ok(SecretPlace::File)
             }
         }
+    }
+
+    fn secret_place(&self, name: &str) -> Result<Option<SecretPlace>, HostError> {
+        // While it moves, it may be in both.
+        if self.files.secret(&marker(name))?.is_some() {
+            return Ok(Some(SecretPlace::Keychain));
+        }
+        self.files.secret_place(name)
     }
 
     fn forget_secret(&self, name: &str) -> Result<(), HostError> {

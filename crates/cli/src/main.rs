@@ -18,6 +18,7 @@ mod output;
 mod places;
 mod readable;
 mod sign_ins;
+mod start_code;
 mod vault;
 
 use std::process::ExitCode;

@@ -7,6 +7,8 @@
 //! Deadlines of leases live here and not in rows: a coordinator that starts gives every lease a full period, so
 //! that its own downtime loses nobody's work, and a heartbeat costs no write.
 
+mod budgets;
+mod cascade;
 mod dirty;
 mod limits;
 mod placement;
@@ -18,7 +20,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use swarm_model::change::{Changes, EventKind, EventRecord, LiveTask, TaskHead, TaskRow};
-use swarm_model::task::{Lease, Limits, Priority, TaskSpec};
+use swarm_model::task::{Lease, Limits, Priority, TaskSpec, WaitReason};
 use swarm_model::worker::AttemptRef;
 use swarm_model::{
     EventId, FailureClass, RunId, TaskEvent, TaskId, TaskNumber, TaskState, TaskStatus, Timestamp, ToolName, UserId,
@@ -32,7 +34,7 @@ use crate::queue::{ClassId, ClassKey, ReadyQueue};
 use dirty::Dirty;
 use time::Timer;
 
-pub use placement::{CandidateReport, PlacementReport};
+pub use placement::{CandidateReport, EntryReport, PlacementReport};
 pub use workers::Joined;
 
 /// Where counting goes on: the highest numbers in the store.
@@ -117,6 +119,12 @@ pub enum Effect {
         attempt: u32,
         /// The tool to run.
         tool: ToolName,
+        /// The model to ask, where one is wished for.
+        model: Option<String>,
+        /// How far this attempt may go: what is left of the task's limits and of the budgets that it draws on.
+        limits: Box<Limits>,
+        /// The tool's session to go on with.
+        resume_session: Option<String>,
         /// Whether the task's user owns the worker.
         by_owner: bool,
         /// The task.
@@ -175,6 +183,12 @@ pub struct Board {
     /// Machines that lately worked for a person, the latest last; a handful.
     familiar: HashMap<UserId, Vec<WorkerId>>,
     is_paused: bool,
+    /// Ready tasks with another entry of their cascade behind the one they are at.
+    cascading: BTreeSet<TaskNumber>,
+    /// Until when machines that left are awaited.
+    absence_ends: Option<Timestamp>,
+    /// The generation of machines that cascades were looked at for.
+    passed_generation: Option<u64>,
     dirty: Dirty,
     effects: Vec<Effect>,
 }
@@ -197,11 +211,15 @@ impl Board {
         let LiveTask { head, row, log_received, open } = live;
         let number = head.number;
         let state = state_of(&row);
-        let class = ClassKey::of(head.user_id, &head.spec, &[]);
+        let class = ClassKey::of(head.user_id, &head.spec, row.course.as_deref(), &[]);
         self.by_id.insert(head.task_id, number);
         *self.live_of.entry(head.user_id).or_default() += 1;
         let was_lost = row.status == TaskStatus::Queued && row.failure_class == Some(FailureClass::Lost);
         let interrupted_on = row.worker_id.filter(|_| was_lost);
+        if head.spec.cascade.len() > 1 {
+            // Nobody has come back yet.
+            self.await_return(now);
+        }
         let (tool, model, attempt_started_at) =
             open.map_or_else(Default::default, |open| (Some(open.tool), open.model, open.started_at));
         let entry = Entry {
@@ -228,6 +246,8 @@ impl Board {
                 self.restore_lease(lease, number, now);
                 self.arm_wall_clock(number, now);
             }
+            // Its budget may have begun anew, or grown, while nobody looked.
+            TaskState::Waiting { reason: WaitReason::Budget, .. } => self.wake_if_afforded(number, now),
             TaskState::Waiting { until, .. } => {
                 if let Some(until) = until {
                     self.timers.insert((until, Timer::Wake(number)));
@@ -241,7 +261,7 @@ impl Board {
     pub fn submit(&mut self, new: NewTask, now: Timestamp) -> Arc<TaskHead> {
         self.last_number += 1;
         let number = TaskNumber(self.last_number);
-        let class = ClassKey::of(new.user_id, &new.spec, &[]);
+        let class = ClassKey::of(new.user_id, &new.spec, None, &[]);
         let head = TaskHead {
             task_id: new.task_id,
             number,
@@ -273,8 +293,8 @@ impl Board {
             failure_class: None,
             error: None,
             log_seq: 0,
+            course: None,
         };
-        let queue_wait = head.spec.limits.queue_wait_ms;
         self.by_id.insert(head.task_id, number);
         *self.live_of.entry(head.user_id).or_default() += 1;
         let head = Arc::new(head);
@@ -294,14 +314,12 @@ impl Board {
         self.tasks.insert(number, entry);
         self.dirty.inserted(number);
         self.task_event(EventKind::TaskQueued, number, None, now);
-        if let Some(wait) = queue_wait {
-            self.timers.insert((now + std::time::Duration::from_millis(wait), Timer::QueueWait(number)));
-        }
+        self.arm_queue_wait(number);
         self.enqueue(number, now);
         head
     }
 
-    /// Changes a queued task that has `version`.
+    /// Changes a queued task that has `version`, or the limits of one that waits for a budget.
     pub fn edit(
         &mut self,
         number: TaskNumber,
@@ -310,7 +328,10 @@ impl Board {
         now: Timestamp,
     ) -> Result<(), CommandError> {
         let entry = self.tasks.get(&number).ok_or(CommandError::NotLive)?;
-        if !matches!(entry.state, TaskState::Queued { .. }) {
+        let waits_for_budget = matches!(entry.state, TaskState::Waiting { reason: WaitReason::Budget, .. });
+        // The session of one that waits has its prompt already.
+        let may_change = waits_for_budget && edit.description.is_none();
+        if !may_change && !matches!(entry.state, TaskState::Queued { .. }) {
             return Err(CommandError::NotIn(entry.state.status()));
         }
         let current = entry.row.version + i64::from(self.dirty.contains(number));
@@ -327,15 +348,16 @@ impl Board {
             head.spec.priority = priority;
         }
         if let Some(limits) = edit.limits {
-            if let Some(wait) = limits.queue_wait_ms {
-                let deadline = head.created_at + std::time::Duration::from_millis(wait);
-                self.timers.insert((deadline, Timer::QueueWait(number)));
-            }
             head.spec.limits = limits;
+            self.arm_queue_wait(number);
         }
         self.dirty.spec_changed(number);
         self.task_event(EventKind::TaskEdited, number, None, now);
-        self.enqueue(number, now);
+        if waits_for_budget {
+            self.wake_if_afforded(number, now);
+        } else {
+            self.enqueue(number, now);
+        }
         Ok(())
     }
 
@@ -397,6 +419,7 @@ impl Board {
 
     /// Gives ready tasks to free workers until nothing fits; returns how many.
     pub fn allocate(&mut self, now: Timestamp) -> usize {
+        self.pass_over_unserved(now);
         let mut assigned = 0;
         while let Some((number, class, worker, tool)) = self.pick(now) {
             self.assign(number, class, worker, tool, now);
@@ -453,11 +476,11 @@ impl Board {
         entry.row.worker_id = Some(worker_id);
         entry.row.progress = None;
         entry.tool = Some(tool.clone());
-        entry.model.clone_from(&entry.head.spec.model);
+        entry.model.clone_from(&entry.class.model);
         entry.assigned_at = now;
         entry.attempt_started_at = None;
         entry.log_received = 0;
-        let (user, head, model) = (entry.head.user_id, Arc::clone(&entry.head), entry.model.clone());
+        let (user, model) = (entry.head.user_id, entry.model.clone());
         self.transition(number, TaskEvent::Assign(Lease { worker_id, attempt }), now);
         self.dirty.opened(swarm_model::change::OpenAttempt {
             number,
@@ -472,9 +495,7 @@ impl Board {
         self.fleet.take(worker_id, number, user, &tool, now);
         self.enter_limit(worker_id, &tool, (number, attempt));
 
-        let member = self.fleet.member(worker_id);
-        let by_owner = member.is_some_and(|member| member.profile.owner == user);
-        if member.is_some_and(|member| member.profile.is_contended()) {
+        if self.fleet.member(worker_id).is_some_and(|member| member.profile.is_contended()) {
             self.usage.entry(user).or_default().add(CLAIM_COST, now, USER_HALF_LIFE);
         }
         let familiar = self.familiar.entry(user).or_default();
@@ -485,7 +506,27 @@ impl Board {
                 familiar.remove(0);
             }
         }
-        self.effects.push(Effect::Assign { worker_id, attempt, tool, by_owner, head });
+        self.effects.extend(self.assignment(number));
+    }
+
+    /// What a worker is given to do with the attempt that it holds.
+    fn assignment(&self, number: TaskNumber) -> Option<Effect> {
+        let entry = self.tasks.get(&number)?;
+        let lease = entry.state.lease()?;
+        let tool = entry.tool.clone()?;
+        let owner = self.fleet.member(lease.worker_id).map(|member| member.profile.owner);
+        let resume = entry.row.course.as_ref().and_then(|course| course.resume.as_ref());
+        let resume = resume.filter(|resume| resume.worker_id == lease.worker_id && resume.tool == tool);
+        Some(Effect::Assign {
+            worker_id: lease.worker_id,
+            attempt: lease.attempt,
+            model: entry.model.clone(),
+            limits: Box::new(self.limits_for(entry, lease, &tool)),
+            resume_session: resume.and_then(|resume| resume.session.clone()),
+            by_owner: owner == Some(entry.head.user_id),
+            head: Arc::clone(&entry.head),
+            tool,
+        })
     }
 
     /// What the store must write, and what to do once it has.
@@ -528,17 +569,10 @@ impl Board {
     /// An attempt that a worker holds without having answered, to be handed out again when it asks again.
     pub fn unanswered(&self, worker: WorkerId) -> Option<Effect> {
         let member = self.fleet.member(worker)?;
-        member.tasks.iter().find_map(|number| {
-            let entry = self.tasks.get(number)?;
-            let TaskState::Assigned { lease } = entry.state else { return None };
-            Some(Effect::Assign {
-                worker_id: worker,
-                attempt: lease.attempt,
-                tool: entry.tool.clone()?,
-                by_owner: member.profile.owner == entry.head.user_id,
-                head: Arc::clone(&entry.head),
-            })
-        })
+        let is_unanswered = |number: &&TaskNumber| {
+            self.tasks.get(number).is_some_and(|entry| matches!(entry.state, TaskState::Assigned { .. }))
+        };
+        member.tasks.iter().find(is_unanswered).and_then(|number| self.assignment(*number))
     }
 
     fn attempt_ref(&self, number: TaskNumber, lease: Lease) -> AttemptRef {
@@ -552,8 +586,14 @@ impl Board {
         if ready_at > now {
             self.timers.insert((ready_at, Timer::Ready(number)));
         } else if !entry.is_ready {
+            self.choose_entry(number);
+            if let Some((short, until)) = self.short_of(number, now) {
+                return self.hold(number, short, until, now);
+            }
+            let Some(entry) = self.tasks.get_mut(&number) else { return };
             entry.is_ready = true;
             self.ready.insert(entry.class.clone(), entry.head.spec.priority, number);
+            self.note_cascading(number);
         }
     }
 
@@ -562,6 +602,7 @@ impl Board {
         if entry.is_ready {
             entry.is_ready = false;
             self.ready.remove(&entry.class, entry.head.spec.priority, number);
+            self.cascading.remove(&number);
         }
     }
 
@@ -632,10 +673,9 @@ fn state_of(row: &TaskRow) -> TaskState {
         (TaskStatus::Queued | TaskStatus::Assigned | TaskStatus::Running, _) => {
             TaskState::Queued { ready_at: row.ready_at }
         }
-        (TaskStatus::Waiting, _) => TaskState::Waiting {
-            reason: row.wait_reason.unwrap_or(swarm_model::task::WaitReason::Quota),
-            until: row.wait_until,
-        },
+        (TaskStatus::Waiting, _) => {
+            TaskState::Waiting { reason: row.wait_reason.unwrap_or(WaitReason::Quota), until: row.wait_until }
+        }
         (TaskStatus::Completed, _) => TaskState::Completed,
         (TaskStatus::Failed, _) => TaskState::Failed(row.failure_class.unwrap_or(FailureClass::ProcessFailed)),
         (TaskStatus::Cancelled, _) => TaskState::Cancelled,

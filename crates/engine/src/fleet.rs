@@ -7,11 +7,13 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use swarm_model::change::AccountLimit;
+use swarm_model::isolation::demanded;
 use swarm_model::task::Queue;
 use swarm_model::tool::{Account, ToolInfo};
-use swarm_model::worker::{Capabilities, LeaseTerms, Load, Pauses, ShareLimits, ToolGrant};
-use swarm_model::{TaskNumber, Timestamp, ToolName, UserId, WorkerId, WorkerStatus};
+use swarm_model::worker::{Capabilities, LeaseTerms, Load, Pauses, ShareLimits, ToolGrant, isolation_too_low};
+use swarm_model::{Isolation, TaskNumber, Timestamp, ToolName, UserId, WorkerId, WorkerStatus};
 
+use crate::budgets::Ledger;
 use crate::fairness::{Faded, WORKER_HALF_LIFE};
 use crate::limits::Limits;
 use crate::queue::ClassKey;
@@ -61,6 +63,16 @@ impl WorkerProfile {
                 && self.operators.get(&user).is_none_or(|limits| limits.admits(tool)))
     }
 
+    /// Whether it keeps a run of a tool for `user` as far away as is demanded.
+    fn isolates(&self, user: UserId, tool: &ToolName, asked: Option<Isolation>) -> bool {
+        self.capabilities.isolation.level >= demanded(tool, asked, self.owner == user)
+    }
+
+    /// Whether a task of this class may run with a tool here.
+    fn may_run(&self, key: &ClassKey, tool: &ToolName) -> bool {
+        self.may_use(key.user, tool) && self.isolates(key.user, tool, key.requirements.isolation)
+    }
+
     /// How many runs of `tool` for `user` the machine grants at once, as it counts itself.
     fn granted_slots(&self, user: UserId, tool: &ToolName) -> Option<u32> {
         if self.owner == user { None } else { self.capabilities.grant_for(user, tool)?.slots }
@@ -98,7 +110,8 @@ impl WorkerView {
     /// How many more runs of a tool for `user` have a slot now. What is shared with them may be less.
     pub fn free_for(&self, user: UserId, tool: &ToolInfo) -> u32 {
         let takes_work = self.status == WorkerStatus::Online && tool.health.is_ready();
-        if !takes_work || !self.profile.may_use(user, &tool.name) {
+        let may_use = self.profile.may_use(user, &tool.name) && self.profile.isolates(user, &tool.name, None);
+        if !takes_work || !may_use {
             return 0;
         }
         let free = self.profile.capabilities.slots.saturating_sub(self.running);
@@ -117,6 +130,7 @@ struct GroupKey {
     shared: bool,
     operators: Vec<(UserId, ShareLimits)>,
     grants: Vec<ToolGrant>,
+    isolation: Isolation,
     tools: Vec<(ToolName, Vec<String>)>,
     os: String,
     memory_mb: u64,
@@ -210,6 +224,7 @@ pub(crate) struct Fleet {
     n_free: usize,
     touched: BTreeSet<WorkerId>,
     limits: Limits,
+    budgets: Ledger,
 }
 
 fn group_key(profile: &WorkerProfile) -> GroupKey {
@@ -219,6 +234,7 @@ fn group_key(profile: &WorkerProfile) -> GroupKey {
         shared: profile.shared,
         operators: profile.operators.iter().map(|(user, limits)| (*user, limits.clone())).collect(),
         grants: profile.capabilities.grants.clone(),
+        isolation: profile.capabilities.isolation.level,
         tools: ready.map(|tool| (tool.name.clone(), tool.models.clone())).collect(),
         os: profile.capabilities.os.clone(),
         memory_mb: profile.capabilities.memory_mb,
@@ -242,6 +258,15 @@ impl Fleet {
 
     pub(crate) fn limits_mut(&mut self) -> &mut Limits {
         &mut self.limits
+    }
+
+    /// Budgets on which runs draw.
+    pub(crate) fn budgets(&self) -> &Ledger {
+        &self.budgets
+    }
+
+    pub(crate) fn budgets_mut(&mut self) -> &mut Ledger {
+        &mut self.budgets
     }
 
     /// Whose allowance a tool of a worker uses.
@@ -449,10 +474,7 @@ impl Fleet {
     /// Groups that fit a class, with points for matching and the tool to use.
     pub(crate) fn fitting(&self, key: &ClassKey) -> Vec<(GroupId, u32, ToolName)> {
         // A task for one machine fits that machine's group only; whether the machine itself is free is seen later.
-        let only = match key.queue {
-            Queue::Worker { worker_id } => Some(self.members.get(&worker_id).map(|member| member.group)),
-            Queue::User | Queue::Global => None,
-        };
+        let only = key.only().map(|worker| self.members.get(&worker).map(|member| member.group));
         let group_of = |(index, group): (usize, &Option<Group>)| {
             let group = group.as_ref()?;
             let id = GroupId(index);
@@ -466,8 +488,8 @@ impl Fleet {
             if !admitted || !meets(&group.profile.capabilities, key) {
                 return None;
             }
-            let may_use = |tool: &ToolName| group.profile.may_use(key.user, tool);
-            let choice = score::choose_tool(key.tool.as_ref(), key.model.as_deref(), &group.tools, may_use)?;
+            let may_run = |tool: &ToolName| group.profile.may_run(key, tool);
+            let choice = score::choose_tool(key.tool.as_ref(), key.model.as_deref(), &group.tools, may_run)?;
             Some((id, choice.points, choice.tool))
         };
         self.groups.iter().enumerate().filter_map(group_of).collect()
@@ -485,14 +507,14 @@ impl Fleet {
         for (group_id, points, tool) in fitting {
             let Some(Some(group)) = self.groups.get(group_id.0) else { continue };
             let takes = |worker: WorkerId| {
-                let only = !matches!(key.queue, Queue::Worker { worker_id } if worker_id != worker);
-                only && !key.avoid.contains(&worker)
+                key.only().is_none_or(|only| only == worker)
+                    && !key.avoid.contains(&worker)
                     && self.members.get(&worker).is_some_and(|member| self.may_take(member, key.user, tool))
             };
             // The freest that may take it, those that know this person, and that with what is begun: nobody else can win.
-            let freest = match key.queue {
-                Queue::Worker { worker_id } => self.place_in(worker_id, *group_id).map(|place| (place, worker_id)),
-                Queue::User | Queue::Global => group
+            let freest = match key.only() {
+                Some(only) => self.place_in(only, *group_id).map(|place| (place, only)),
+                None => group
                     .free
                     .iter()
                     .find(|(_, worker)| takes(*worker))
@@ -520,8 +542,8 @@ impl Fleet {
     }
 
     fn choice(member: &Member, key: &ClassKey) -> Option<score::ToolChoice> {
-        let may_use = |tool: &ToolName| member.profile.may_use(key.user, tool);
-        score::choose_tool(key.tool.as_ref(), key.model.as_deref(), &member.profile.capabilities.tools, may_use)
+        let may_run = |tool: &ToolName| member.profile.may_run(key, tool);
+        score::choose_tool(key.tool.as_ref(), key.model.as_deref(), &member.profile.capabilities.tools, may_run)
     }
 
     /// The parts of a member's score for a class, where the class fits it.
@@ -531,6 +553,32 @@ impl Fleet {
         Some(Score { matching: choice.points, availability, balance, affinity })
     }
 
+    /// Whether a machine that is there has what a class asks for, busy or not.
+    pub(crate) fn can_serve(&self, key: &ClassKey) -> bool {
+        self.members().any(|member| Self::serves(member, key))
+    }
+
+    /// The same, on an account that is at no limit.
+    pub(crate) fn can_serve_now(&self, key: &ClassKey) -> bool {
+        self.members().any(|member| Self::serves(member, key) && self.is_admitted(member, key))
+    }
+
+    /// The limit that keeps every machine from a class that has what it asks for.
+    pub(crate) fn limit_of_class(&self, key: &ClassKey) -> Option<&AccountLimit> {
+        let serving = self.members().filter(|member| Self::serves(member, key));
+        serving.filter_map(|member| self.limit_on(member, &Self::choice(member, key)?.tool)).min_by_key(|it| it.until)
+    }
+
+    /// Whether a member has what a class asks for, busy or not.
+    pub(crate) fn serves(member: &Member, key: &ClassKey) -> bool {
+        let worker = member.profile.worker_id;
+        key.only().is_none_or(|only| only == worker)
+            && !key.avoid.contains(&worker)
+            && member.profile.admits(key.user, key.queue)
+            && meets(&member.profile.capabilities, key)
+            && Self::choice(member, key).is_some()
+    }
+
     /// Whether the account that a member would use for a class is held up by no limit.
     pub(crate) fn is_admitted(&self, member: &Member, key: &ClassKey) -> bool {
         Self::choice(member, key).is_some_and(|choice| {
@@ -538,10 +586,12 @@ impl Fleet {
         })
     }
 
-    /// Whether a member has room for one more run of `tool` for `user`, and the tool's account is at no limit.
+    /// Whether a member has room for one more run of `tool` for `user`, the tool's account is at no limit, and no budget
+    /// is used up that such a run draws on.
     fn may_take(&self, member: &Member, user: UserId, tool: &ToolName) -> bool {
         member.has_room_for(tool)
             && member.has_share_for(user, tool)
+            && self.budgets.spent_for(user, member.profile.worker_id, tool).is_none()
             && (self.limits.is_empty() || self.limits.admits(account_of(&member.profile, tool).as_ref()))
     }
 
@@ -551,8 +601,11 @@ impl Fleet {
     }
 
     /// Why a member cannot take a task of this class now; empty where it can.
-    pub(crate) fn obstacles(&self, member: &Member, key: &ClassKey) -> Vec<String> {
+    pub(crate) fn obstacles(&self, member: &Member, key: &ClassKey, now: Timestamp) -> Vec<String> {
         let mut reasons = Vec::new();
+        if key.pin.is_some_and(|pin| pin != member.profile.worker_id) {
+            reasons.push("its session is on another machine".to_owned());
+        }
         if !member.profile.admits(key.user, key.queue) {
             reasons.push(match key.queue {
                 Queue::Worker { worker_id } if worker_id != member.profile.worker_id => {
@@ -583,6 +636,11 @@ impl Fleet {
         match Self::choice(member, key) {
             None => reasons.push(missing_tool(key, &member.profile)),
             Some(choice) if let Some(limit) = self.limit_on(member, &choice.tool) => reasons.push(limit.sentence()),
+            Some(choice)
+                if let Some(spent) = self.budgets.spent_for(key.user, member.profile.worker_id, &choice.tool) =>
+            {
+                reasons.push(spent.sentence(now));
+            }
             Some(choice) if !member.has_room_for(&choice.tool) => {
                 reasons.push(format!("it already runs as many {} tasks as it allows", choice.tool));
             }
@@ -622,6 +680,18 @@ fn count_down<K: Ord>(counts: &mut BTreeMap<K, u32>, key: &K) {
 
 fn missing_tool(key: &ClassKey, profile: &WorkerProfile) -> String {
     let capabilities = &profile.capabilities;
+    let is_too_open = |tool: &&ToolInfo| {
+        let is_usable = tool.health.is_ready() && profile.may_use(key.user, &tool.name);
+        is_usable && !profile.may_run(key, &tool.name)
+    };
+    let is_wanted = |tool: &&ToolInfo| match &key.tool {
+        Some(wish) => tool.name == *wish,
+        None => ToolName::PROMPT_PREFERENCE.contains(&tool.name.as_str()),
+    };
+    if let Some(tool) = capabilities.tools.iter().filter(is_wanted).find(is_too_open) {
+        let wanted = demanded(&tool.name, key.requirements.isolation, profile.owner == key.user);
+        return isolation_too_low(capabilities.isolation.level, wanted);
+    }
     let Some(wish) = &key.tool else {
         let is_owner = profile.owner == key.user;
         let why =

@@ -5,6 +5,7 @@
 //! carried out only after that commit.
 
 pub mod board;
+mod budgets;
 mod fairness;
 mod fleet;
 mod limits;
@@ -12,8 +13,9 @@ mod queue;
 mod score;
 
 pub use board::{
-    Board, CandidateReport, CommandError, Counters, Effect, Joined, NewTask, PlacementReport, Staleness, TaskEdit,
-    Verdict,
+    Board, CandidateReport, CommandError, Counters, Effect, EntryReport, Joined, NewTask, PlacementReport, Staleness,
+    TaskEdit, Verdict,
 };
+pub use budgets::StandingBudget;
 pub use fleet::{WorkerProfile, WorkerView};
 pub use score::Score;

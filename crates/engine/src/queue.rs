@@ -7,8 +7,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
+use swarm_model::course::Course;
 use swarm_model::task::{Priority, Queue, Requirements, TaskInput, TaskSpec};
-use swarm_model::{TaskNumber, ToolName, UserId, WorkerId};
+use swarm_model::{Isolation, TaskNumber, ToolName, UserId, WorkerId};
 
 use crate::fleet::GroupId;
 
@@ -22,6 +23,8 @@ pub(crate) struct ClassKey {
     pub(crate) requirements: RequirementsKey,
     /// Machines that declined or could not do it, in order.
     pub(crate) avoid: Vec<WorkerId>,
+    /// The machine that has its session.
+    pub(crate) pin: Option<WorkerId>,
 }
 
 /// [`Requirements`] as a hashable value.
@@ -30,6 +33,8 @@ pub(crate) struct RequirementsKey {
     pub(crate) memory_mb: u64,
     pub(crate) os: Option<String>,
     pub(crate) labels: Vec<(String, String)>,
+    /// What is asked for; a network by list can only be had in a sandbox.
+    pub(crate) isolation: Option<Isolation>,
 }
 
 impl From<&Requirements> for RequirementsKey {
@@ -38,25 +43,51 @@ impl From<&Requirements> for RequirementsKey {
             memory_mb: requirements.memory_mb,
             os: requirements.os.clone(),
             labels: requirements.labels.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+            isolation: requirements.isolation,
         }
     }
 }
 
 impl ClassKey {
-    /// The class of a task of `user` with `spec` that must not go to `avoid`.
-    pub(crate) fn of(user: UserId, spec: &TaskSpec, avoid: &[WorkerId]) -> Self {
+    /// The class of a task of `user` with `spec` that has come so far and must not go to `avoid`.
+    pub(crate) fn of(user: UserId, spec: &TaskSpec, course: Option<&Course>, avoid: &[WorkerId]) -> Self {
+        let resume = course.and_then(|course| course.resume.as_ref());
+        let key = Self::of_entry(user, spec, course.map_or(0, |course| course.entry), avoid);
+        match resume {
+            // A session goes on with its own tool.
+            Some(resume) => Self { tool: Some(resume.tool.clone()), pin: Some(resume.worker_id), ..key },
+            None => key,
+        }
+    }
+
+    /// The class that it would be in with this entry of its cascade.
+    pub(crate) fn of_entry(user: UserId, spec: &TaskSpec, entry: u32, avoid: &[WorkerId]) -> Self {
+        let (tool, model) = spec.way(entry);
         // A command that names no tool can only be for the command tool.
-        let tool = match (&spec.tool, &spec.input) {
+        let tool = match (tool, &spec.input) {
             (None, TaskInput::Command { .. }) => ToolName::COMMAND.parse().ok(),
-            (tool, _) => tool.clone(),
+            (tool, _) => tool.cloned(),
         };
+        let mut requirements = RequirementsKey::from(&spec.requirements);
+        if spec.network.is_some() {
+            requirements.isolation = requirements.isolation.max(Some(Isolation::Sandbox));
+        }
         Self {
             user,
             queue: spec.queue,
             tool,
-            model: spec.model.clone(),
-            requirements: (&spec.requirements).into(),
+            model: model.map(str::to_owned),
+            requirements,
             avoid: avoid.to_vec(),
+            pin: None,
+        }
+    }
+
+    /// The only machine that it may go to, where there is but one.
+    pub(crate) fn only(&self) -> Option<WorkerId> {
+        match self.queue {
+            Queue::Worker { worker_id } => Some(worker_id),
+            Queue::User | Queue::Global => self.pin,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Roles, and the ordered lists of tool and model by which a task goes on when one of them cannot do it.
 
+mod shipped;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -7,6 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::ToolName;
 use crate::tool::ParseToolNameError;
+
+pub use shipped::{AS_OF, shipped};
+
+/// Entries that a cascade may have.
+pub const MOST_ENTRIES: usize = 16;
 
 /// What somebody is in a team of models. Each has a list of its own of who does it, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -88,6 +95,42 @@ impl fmt::Display for ModelChoice {
             Some(model) => write!(f, "{}:{model}", self.tool),
             None => write!(f, "{}", self.tool),
         }
+    }
+}
+
+/// What a task does whose account is at a limit that no other machine's account gets around.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum AtLimit {
+    /// It waits until the limit is over.
+    #[default]
+    Wait,
+    /// The next entry of its cascade has its turn; the last one waits.
+    Next,
+}
+
+/// A text that names no rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no rule \"{0}\"; there are wait and next")]
+pub struct ParseAtLimitError(String);
+
+impl AtLimit {
+    /// The name on the wire and in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Next => "next",
+        }
+    }
+}
+
+impl FromStr for AtLimit {
+    type Err = ParseAtLimitError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let named = [Self::Wait, Self::Next].into_iter().find(|rule| rule.as_str() == text);
+        named.ok_or_else(|| ParseAtLimitError(text.chars().take(64).collect()))
     }
 }
 

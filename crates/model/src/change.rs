@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::course::Course;
 use crate::log::LogLine;
 use crate::task::{Outcome, RunRecord, TaskSpec, WaitReason};
 use crate::tool::Account;
@@ -76,6 +77,16 @@ pub struct TaskRow {
     pub error: Option<String>,
     /// Log entries so far.
     pub log_seq: u64,
+    /// What it remembers from one attempt to the next; most tasks remember nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub course: Option<Box<Course>>,
+}
+
+impl TaskRow {
+    /// What it remembers, to be added to.
+    pub fn course_mut(&mut self) -> &mut Course {
+        self.course.get_or_insert_default()
+    }
 }
 
 /// A new task with the state it has at the end of the commit.
@@ -307,11 +318,15 @@ pub enum EventKind {
     WorkerChanged,
     /// The swarm was paused or resumed as a whole.
     SwarmChanged,
+    /// Most of a budget is used.
+    BudgetWarned,
+    /// A budget is used up: what would draw on it waits.
+    BudgetSpent,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::TaskQueued,
         Self::TaskAssigned,
         Self::TaskRunning,
@@ -328,6 +343,8 @@ impl EventKind {
         Self::WorkerOffline,
         Self::WorkerChanged,
         Self::SwarmChanged,
+        Self::BudgetWarned,
+        Self::BudgetSpent,
     ];
 
     /// The name on the wire and in the store.
@@ -349,6 +366,8 @@ impl EventKind {
             Self::WorkerOffline => "worker_offline",
             Self::WorkerChanged => "worker_changed",
             Self::SwarmChanged => "swarm_changed",
+            Self::BudgetWarned => "budget_warned",
+            Self::BudgetSpent => "budget_spent",
         }
     }
 

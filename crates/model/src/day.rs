@@ -46,6 +46,21 @@ impl Day {
         self.begins() + SPAN
     }
 
+    /// The first day of its month.
+    #[must_use]
+    pub fn month_begins(self) -> Self {
+        let text = self.to_string();
+        // A day beyond every calendar has no month: it stays itself.
+        text.get(..7).and_then(|month| format!("{month}-01").parse().ok()).unwrap_or(self)
+    }
+
+    /// The first day of the month after its own.
+    #[must_use]
+    pub fn next_month(self) -> Self {
+        // No month is longer than 31 days, and none shorter than 28.
+        Self(self.month_begins().0.saturating_add(31)).month_begins()
+    }
+
     /// So many days earlier.
     #[must_use]
     pub const fn minus(self, days: u32) -> Self {

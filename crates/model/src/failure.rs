@@ -79,6 +79,19 @@ pub enum Remedy {
     },
 }
 
+/// When the next entry of a cascade has its turn after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextModel {
+    /// Never: another model changes nothing about it.
+    Never,
+    /// At once: this model would fail again, or might for longer than anybody likes to wait.
+    AtOnce,
+    /// When the usual retries with this one came to nothing.
+    AfterRetries,
+    /// As the user's rule at a limit says: at once, or never.
+    ByRule,
+}
+
 /// How long a rate limit without a named reset is taken to last.
 const UNNAMED_RATE_LIMIT: Duration = Duration::from_secs(60);
 /// How long a spent quota without a named reset is taken to last before one probe.
@@ -123,6 +136,25 @@ impl FailureClass {
             | Self::ModelsExhausted
             | Self::Budget
             | Self::Cancelled => Remedy::None,
+        }
+    }
+
+    /// When another model may mend it. The last entry of a cascade has nobody behind it and is tried as often as the
+    /// only tool of a plain task.
+    pub fn next_model(self) -> NextModel {
+        match self {
+            // The model's own: its provider is down, it is not there, it hangs, it is too small, it says nothing or no.
+            Self::Server | Self::Stalled | Self::ContextOverflow | Self::EmptyOutput | Self::Refused => {
+                NextModel::AtOnce
+            }
+            // Another machine may have the tool, or have it signed in: that is looked for first.
+            Self::ToolMissing | Self::NeedsLogin | Self::Auth => NextModel::AfterRetries,
+            // Most likely the machine's or the program's, and over in a moment; if not, another provider may be reachable
+            // and another program may not break.
+            Self::Network | Self::ProcessFailed => NextModel::AfterRetries,
+            Self::RateLimited | Self::Quota => NextModel::ByRule,
+            // Limits that the task was given, the will of a person, or the machine's fate: the same for every model.
+            Self::TimedOut | Self::Budget | Self::Cancelled | Self::Lost | Self::ModelsExhausted => NextModel::Never,
         }
     }
 

@@ -116,6 +116,8 @@ id!(/// A person's role on a worker.
     GrantId, "grant");
 id!(/// A credential that was handed out: a session, a command line's token, a worker's credential.
     TokenId, "token");
+id!(/// A budget.
+    BudgetId, "budget");
 
 /// The short number of a task, counted by the instance from 1; what people say and read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,9 +1,12 @@
 //! How far a run is kept away from the rest of its machine.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::ToolName;
 
 /// A level of isolation; each keeps out what the one before it does, and more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -41,6 +44,25 @@ impl Isolation {
     }
 }
 
+/// Hosts that one task may name.
+pub const MAX_HOSTS: usize = 64;
+
+/// Whether a text names hosts: a name, an address, or `*.` before a name for everything below it.
+pub fn names_hosts(text: &str) -> bool {
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
+    let is_address = name.parse::<IpAddr>().is_ok();
+    let is_name = !name.contains(':') && name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    name.len() <= 253 && name.chars().all(is_plain) && (is_name || is_address && name == text)
+}
+
+/// The level that a run demands, whatever its machine's owner thinks: what was asked for, and a sandbox for programs of
+/// other people. A tool that only talks runs nothing that could be kept away from anything.
+pub fn demanded(tool: &ToolName, asked: Option<Isolation>, by_owner: bool) -> Isolation {
+    let least = if by_owner { Isolation::Own } else { Isolation::Sandbox };
+    if tool.runs_programs() { asked.unwrap_or_default().max(least) } else { Isolation::None }
+}
+
 impl FromStr for Isolation {
     type Err = ParseIsolationError;
 
@@ -59,6 +81,28 @@ impl fmt::Display for Isolation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn programs_of_others_demand_a_sandbox_and_talk_demands_nothing() {
+        let check = |tool: &str, asked, by_owner| demanded(&tool.parse().unwrap(), asked, by_owner);
+        assert_eq!(check("command", None, true), Isolation::Own);
+        assert_eq!(check("command", Some(Isolation::None), true), Isolation::Own);
+        assert_eq!(check("codex", Some(Isolation::Container), true), Isolation::Container);
+        assert_eq!(check("codex", Some(Isolation::Own), false), Isolation::Sandbox);
+        assert_eq!(check("some-new-tool", None, false), Isolation::Sandbox);
+        assert_eq!(check("ollama", Some(Isolation::Sandbox), false), Isolation::None);
+    }
+
+    #[test]
+    fn hosts_are_names_addresses_and_patterns() {
+        for text in ["example.org", "*.example.org", "localhost", "10.0.0.7", "::1", "a-b.c_d"] {
+            assert!(names_hosts(text), "{text}");
+        }
+        for text in ["", "*", "*.", "*.*.org", "a.*", "https://a.org", "a.org:443", "a.org/x", "a b", "*.::1", "-a", ".a"] {
+            assert!(!names_hosts(text), "{text}");
+        }
+        assert!(!names_hosts(&"a".repeat(254)));
+    }
 
     #[test]
     fn levels_are_ordered_and_called_the_same_everywhere() {

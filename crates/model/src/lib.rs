@@ -5,8 +5,10 @@
 //! panel sees the same types as the coordinator.
 #![warn(missing_docs)]
 
+pub mod budget;
 pub mod cascade;
 pub mod change;
+pub mod course;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod crash;
 pub mod day;
@@ -22,12 +24,12 @@ pub mod tool;
 pub mod usage;
 pub mod worker;
 
-pub use cascade::{ModelChoice, Role};
+pub use cascade::{AtLimit, ModelChoice, Role};
 pub use day::Day;
 pub use failure::FailureClass;
 pub use id::{
-    BootId, EventId, GrantId, KeyId, RunId, SessionId, TaskId, TaskNumber, TaskRef, TokenId, UserId, WorkerId,
-    WorkflowId,
+    BootId, BudgetId, EventId, GrantId, KeyId, RunId, SessionId, TaskId, TaskNumber, TaskRef, TokenId, UserId,
+    WorkerId, WorkflowId,
 };
 pub use isolation::Isolation;
 pub use task::{TaskEvent, TaskState, TaskStatus};

@@ -249,6 +249,14 @@ operations! {
     ActAsWorker = "act as a worker",
     /// See events of what one may see.
     WatchEvents = "watch events",
+    /// See one's own budgets, and those of workers that one owns.
+    ReadBudgets = "see budgets",
+    /// Set, change or remove a budget of one's own or of a worker that one owns. What an admin set is an admin's.
+    ManageBudgets = "set budgets",
+    /// See who does which role for one.
+    ReadRoles = "see one's roles",
+    /// Choose who does which role for one, and what happens at a limit.
+    ManageRoles = "choose one's roles",
     /// See counts of the whole swarm.
     ReadStatus = "read the status",
     /// Pause and resume the whole swarm.
@@ -265,20 +273,28 @@ impl Operation {
         use KeyUse::{Any, Never, Within};
         match self {
             Self::ProbeHealth | Self::ReadDocuments | Self::ReadSelf => Any,
-            Self::ReadTask | Self::ReadOwnUsage | Self::WatchEvents | Self::ReadStatus => Within(Scope::TasksRead),
-            Self::SubmitTask | Self::EditTask | Self::EndTask | Self::TargetWorker => Within(Scope::TasksWrite),
+            Self::ReadTask
+            | Self::ReadOwnUsage
+            | Self::ReadBudgets
+            | Self::ReadRoles
+            | Self::WatchEvents
+            | Self::ReadStatus => Within(Scope::TasksRead),
+            Self::SubmitTask | Self::EditTask | Self::EndTask | Self::TargetWorker | Self::ManageRoles => {
+                Within(Scope::TasksWrite)
+            }
             Self::ReadWorker | Self::ReadUsage => Within(Scope::WorkersRead),
             Self::SteerWorker => Within(Scope::WorkersWrite),
             Self::SteerSwarm => Within(Scope::SwarmWrite),
             // They check a secret of their own, whoever asks.
             Self::SignIn | Self::Register | Self::EnrolWorker => Any,
-            // A key that leaked must not make others, lock its owner out, or change who may do what.
+            // A key that leaked must not make others, lock its owner out, change who may do what, or spend more.
             Self::ManageSelf
             | Self::ManageKeys
             | Self::InvitePeople
             | Self::ListPeople
             | Self::ManagePeople
             | Self::ManageWorker
+            | Self::ManageBudgets
             | Self::ReadOwnAudit
             | Self::ReadAudit
             | Self::ReadMetrics
@@ -317,7 +333,8 @@ fn rule(operation: Operation, asker: Asker, relation: Relation) -> bool {
 
         // Every signed-in person, for themselves.
         O::SubmitTask | O::WatchEvents | O::ReadStatus | O::ReadOwnAudit => person,
-        O::ReadSelf | O::ReadOwnUsage | O::ManageSelf | O::ManageKeys => person && own,
+        O::ReadSelf | O::ReadOwnUsage | O::ManageSelf | O::ManageKeys | O::ReadRoles | O::ManageRoles => person && own,
+        O::ReadBudgets | O::ManageBudgets => admin || (person && (own || relation == R::OnWorker(Owner))),
         // A task's prompt and output are its user's; an admin manages tasks but does not read them.
         O::ReadTask | O::EditTask => person && own,
         O::EndTask => (person && own) || admin,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FailureClass, Isolation, ModelChoice, Role, Timestamp, ToolName, WorkerId};
+use crate::{AtLimit, FailureClass, Isolation, ModelChoice, Role, Timestamp, ToolName, WorkerId};
 
 /// From 1 (whenever) to 10 (first); 5 unless said otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -214,6 +214,9 @@ pub struct TaskSpec {
     /// Who does it, best first, in place of `tool` and `model`; empty means that these stand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cascade: Vec<ModelChoice>,
+    /// What it does at a limit of an account.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub at_limit: AtLimit,
     /// The repository to work on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<Repository>,
@@ -236,6 +239,16 @@ pub struct TaskSpec {
     /// What happens when the worker vanishes.
     #[serde(default)]
     pub on_loss: OnLoss,
+}
+
+impl TaskSpec {
+    /// Tool and model of this entry of its cascade; without one, those that are wished for.
+    pub fn way(&self, entry: u32) -> (Option<&ToolName>, Option<&str>) {
+        match self.cascade.get(entry as usize).or_else(|| self.cascade.last()) {
+            Some(choice) => (Some(&choice.tool), choice.model.as_deref()),
+            None => (self.tool.as_ref(), self.model.as_deref()),
+        }
+    }
 }
 
 /// The name of a state, as stored and shown.
@@ -393,6 +406,11 @@ pub enum TaskEvent {
         /// Until when.
         until: Option<Timestamp>,
     },
+    /// A budget that it would draw on is used up before it begins.
+    Hold {
+        /// Until when, where that is known.
+        until: Option<Timestamp>,
+    },
     /// What it waited for is there.
     Wake {
         /// The earliest next start.
@@ -471,6 +489,7 @@ impl TaskState {
         let refused = Err(InvalidTransition::NotFrom { from: self.status() });
         match (self, event) {
             (Self::Queued { .. }, E::Assign(lease)) => Ok(Self::Assigned { lease }),
+            (Self::Queued { .. }, E::Hold { until }) => Ok(Self::Waiting { reason: WaitReason::Budget, until }),
             (Self::Queued { .. }, E::QueueTimeout) => Ok(Self::Failed(FailureClass::TimedOut)),
             (Self::Queued { .. } | Self::Assigned { .. } | Self::Waiting { .. }, E::Cancel { .. }) => {
                 Ok(Self::Cancelled)
@@ -519,6 +538,7 @@ impl TaskState {
                 Self::Assigned { .. },
                 E::Assign(_)
                 | E::Park { .. }
+                | E::Hold { .. }
                 | E::Wake { .. }
                 | E::Complete { .. }
                 | E::QueueTimeout
@@ -526,7 +546,12 @@ impl TaskState {
             )
             | (
                 Self::Running { .. },
-                E::Assign(_) | E::Accept { .. } | E::Wake { .. } | E::QueueTimeout | E::ConfirmCancel { .. },
+                E::Assign(_)
+                | E::Accept { .. }
+                | E::Hold { .. }
+                | E::Wake { .. }
+                | E::QueueTimeout
+                | E::ConfirmCancel { .. },
             )
             | (
                 Self::Waiting { .. },
@@ -534,6 +559,7 @@ impl TaskState {
                 | E::Accept { .. }
                 | E::Requeue { .. }
                 | E::Park { .. }
+                | E::Hold { .. }
                 | E::Complete { .. }
                 | E::GiveUp { .. }
                 | E::QueueTimeout
@@ -545,6 +571,7 @@ impl TaskState {
                 | E::Accept { .. }
                 | E::Requeue { .. }
                 | E::Park { .. }
+                | E::Hold { .. }
                 | E::Wake { .. }
                 | E::Complete { .. }
                 | E::GiveUp { .. }
@@ -693,6 +720,9 @@ pub struct RunRecord {
     /// Milliseconds from start to end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
+    /// How far it was kept away from the machine; absent where no program ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
     /// Turns of the conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turns: Option<u32>,

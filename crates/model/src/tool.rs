@@ -54,6 +54,14 @@ impl ToolName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it can run programs on the machine. Everything that is not known to only talk can.
+    pub fn runs_programs(&self) -> bool {
+        !matches!(
+            self.as_str(),
+            Self::OLLAMA | Self::DEMO | Self::ANTHROPIC_API | Self::OPENAI_API | Self::GEMINI_API
+        )
+    }
 }
 
 impl FromStr for ToolName {

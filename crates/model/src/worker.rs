@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::tool::ToolInfo;
-use crate::{TaskId, Timestamp, ToolName, UserId};
+use crate::{Isolation, TaskId, Timestamp, ToolName, UserId};
 
 /// What a worker is doing, as people see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -90,6 +90,20 @@ pub struct Capabilities {
     /// nothing beyond it, and the machine checks again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub grants: Vec<ToolGrant>,
+    /// How far the machine keeps runs away from itself, as it proved when it started.
+    #[serde(default)]
+    pub isolation: ProvenIsolation,
+}
+
+/// The highest level of isolation that a machine has proved by trying to get out of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ProvenIsolation {
+    /// The level. A worker that says nothing of it gives runs their own folders and environment.
+    pub level: Isolation,
+    /// What people should know of it: why it is not higher, and what it leaves open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 impl Capabilities {
@@ -178,8 +192,15 @@ pub enum RefusalReason {
         /// What the owner can do.
         fix: String,
     },
-    /// The task asks for stronger isolation than this machine has.
-    IsolationTooLow,
+    /// The run must be kept away from the machine further than the machine has proved that it can.
+    IsolationTooLow {
+        /// What the machine offers.
+        #[serde(default)]
+        offered: Isolation,
+        /// What is demanded.
+        #[serde(default = "sandbox")]
+        demanded: Isolation,
+    },
     /// The slots that the owner set aside for this person are taken.
     ShareSlotsTaken,
     /// What the owner allows this person for a day is used up.
@@ -211,7 +232,7 @@ impl RefusalReason {
             Self::ToolMissing { .. } => "tool_missing",
             Self::ToolNotAllowed => "tool_not_allowed",
             Self::ToolNeedsLogin { .. } => "tool_needs_login",
-            Self::IsolationTooLow => "isolation_too_low",
+            Self::IsolationTooLow { .. } => "isolation_too_low",
             Self::ShareSlotsTaken => "share_slots_taken",
             Self::ShareUsedUp { .. } => "share_used_up",
             Self::DiskFull => "disk_full",
@@ -229,10 +250,7 @@ impl RefusalReason {
             Self::ToolMissing { fix } => format!("the tool is not on this machine: {fix}"),
             Self::ToolNotAllowed => "the owner of the machine has not allowed this tool to this person".to_owned(),
             Self::ToolNeedsLogin { fix } => format!("the tool is not signed in: {fix}"),
-            Self::IsolationTooLow => {
-                "this tool can run programs; those of other people run only in a sandbox, and the machine has none"
-                    .to_owned()
-            }
+            Self::IsolationTooLow { offered, demanded } => isolation_too_low(*offered, *demanded),
             Self::ShareSlotsTaken => "the slots that the owner shares with this person are taken".to_owned(),
             Self::ShareUsedUp { until } => {
                 format!("what the owner shares with this person for a day is used up until {until}")
@@ -247,6 +265,16 @@ impl RefusalReason {
     pub fn is_lasting(&self) -> bool {
         !matches!(self, Self::NoFreeSlot | Self::PausedByOwner | Self::Draining | Self::ShareSlotsTaken)
     }
+}
+
+/// What the older form of the reason meant.
+fn sandbox() -> Isolation {
+    Isolation::Sandbox
+}
+
+/// Why a machine does not fit a task, in the same words wherever it is found out.
+pub fn isolation_too_low(offered: Isolation, demanded: Isolation) -> String {
+    format!("the machine offers isolation {offered}, and {demanded} is demanded")
 }
 
 /// One attempt that a worker says it is working on.

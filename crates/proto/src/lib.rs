@@ -8,11 +8,13 @@
 
 pub mod audit;
 pub mod auth;
+pub mod budgets;
 pub mod client;
 pub mod error;
 pub mod fingerprint;
 pub mod join;
 pub mod keys;
+pub mod roles;
 pub mod status;
 pub mod tasks;
 pub mod tools;

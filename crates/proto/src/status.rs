@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use swarm_model::{FailureClass, Timestamp, ToolName, WorkerStatus};
+use swarm_model::{FailureClass, TaskNumber, Timestamp, ToolName, WorkerStatus};
+
+use crate::budgets::Budget;
 
 /// `GET /status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +26,22 @@ pub struct SwarmStatus {
     /// Limits that accounts on them are at: what uses these accounts waits.
     #[serde(default)]
     pub limits: Vec<AccountLimit>,
+    /// Budgets of the asker's and of workers that they own of which most is used.
+    #[serde(default)]
+    pub budgets: Vec<Budget>,
+    /// The asker's tasks that wait for a budget; the newest few.
+    #[serde(default)]
+    pub short: Vec<ShortTask>,
+}
+
+/// A task that waits for a budget.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ShortTask {
+    /// Which.
+    pub number: TaskNumber,
+    /// For which budget, and what can be done.
+    pub detail: String,
 }
 
 /// An account with a provider is at its limit. Whatever would use it waits, costs no attempt, and goes on by itself.

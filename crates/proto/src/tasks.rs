@@ -2,14 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 use swarm_model::change::{AttemptOutcome, AttemptStatus};
+use swarm_model::course::{Spent, Try};
 use swarm_model::log::LogEntry;
 use swarm_model::task::{
     Limits, OnLoss, Priority, Queue, Repository, Requirements, RetryPolicy, RunRecord, TaskInput, TaskResult,
     WaitReason,
 };
 use swarm_model::{
-    FailureClass, ModelChoice, Role, RunId, TaskId, TaskNumber, TaskStatus, Timestamp, ToolName, UserId, WorkerId,
-    WorkflowId,
+    AtLimit, FailureClass, ModelChoice, Role, RunId, TaskId, TaskNumber, TaskStatus, Timestamp, ToolName, UserId,
+    WorkerId, WorkflowId,
 };
 
 /// A task.
@@ -46,6 +47,12 @@ pub struct Task {
     /// Who does it, best first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cascade: Vec<ModelChoice>,
+    /// The entries of it that came to nothing so far, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tries: Vec<Try>,
+    /// What it does at a limit of an account.
+    #[serde(default)]
+    pub at_limit: AtLimit,
     /// The repository to work on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<Repository>,
@@ -80,6 +87,12 @@ pub struct Task {
     /// Until when it waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait_until: Option<Timestamp>,
+    /// The same in a sentence, where there is more to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_detail: Option<String>,
+    /// What attempts used that ended without a result; it counts against `limits`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<Spent>,
     /// How often it was assigned.
     pub attempt: u32,
     /// Failures that counted against `retry.max_attempts`.
@@ -136,6 +149,9 @@ pub struct CreateTask {
     /// Who does it, best first, in place of `tool` and `model`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cascade: Vec<ModelChoice>,
+    /// What it does at a limit of an account; without a cascade and a tool, `next` goes through every tool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_limit: Option<AtLimit>,
     /// The repository to work on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<Repository>,
@@ -197,7 +213,7 @@ pub struct CreatedTask {
     pub status: TaskStatus,
 }
 
-/// `PUT /tasks/{id}`: changes a queued task. What is left out stays.
+/// `PUT /tasks/{id}`: changes a queued task, or the limits of one that waits for a budget. What is left out stays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]

@@ -202,5 +202,6 @@ fn row(version: i64, status: TaskStatus, now: Timestamp) -> TaskRow {
         failure_class: None,
         error: None,
         log_seq: 0,
+        course: None,
     }
 }

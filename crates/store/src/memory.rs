@@ -9,6 +9,7 @@ mod usage;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use swarm_model::budget::Budget;
 use swarm_model::change::{AccountLimit, Changes, EventRecord, LiveAttempt, LiveTask};
 use swarm_model::invariants::AuditedTask;
 use swarm_model::{EventId, TaskNumber, TaskRef, TaskStatus, UserId, WorkerId};
@@ -70,6 +71,11 @@ impl TaskStore for MemoryStore {
 
     async fn account_limits(&self) -> Result<Vec<AccountLimit>, StoreError> {
         Ok(self.state().limits.values().cloned().collect())
+    }
+
+    /// Simulation sets none.
+    async fn budgets(&self) -> Result<Vec<Budget>, StoreError> {
+        Ok(Vec::new())
     }
 
     async fn counters(&self) -> Result<Counters, StoreError> {

@@ -61,6 +61,18 @@ pub trait PeopleStore: Send + Sync + std::fmt::Debug {
     /// Every setting.
     async fn settings(&self) -> Result<BTreeMap<String, serde_json::Value>, StoreError>;
 
+    /// What a person chose for themselves.
+    async fn user_settings(&self, user: UserId) -> Result<BTreeMap<String, serde_json::Value>, StoreError>;
+
+    /// Sets what a person chose, or with `None` forgets it.
+    async fn set_user_setting(
+        &self,
+        user: UserId,
+        name: &str,
+        value: Option<&serde_json::Value>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError>;
+
     /// Sets a setting, or with `None` forgets it.
     async fn set_setting(
         &self,

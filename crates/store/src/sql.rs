@@ -7,6 +7,7 @@
 
 mod artifacts;
 mod audit;
+mod budgets;
 mod connection;
 mod database;
 mod files;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::artifact::ArtifactStore;
 use crate::blobs::Blobs;
+use crate::budget::BudgetStore;
 use crate::error::StoreError;
 use crate::holder::Holder;
 use crate::housekeeping::Housekeeping;
@@ -45,6 +46,8 @@ pub struct Stores {
     pub workers: Arc<dyn WorkerStore>,
     /// People and settings.
     pub people: Arc<dyn PeopleStore>,
+    /// Budgets.
+    pub budgets: Arc<dyn BudgetStore>,
     /// Credentials.
     pub tokens: Arc<dyn TokenStore>,
     /// Names of artifacts.
@@ -71,6 +74,7 @@ impl Stores {
             tasks: store.clone(),
             workers: store.clone(),
             people: store.clone(),
+            budgets: store.clone(),
             tokens: store.clone(),
             artifacts: store.clone(),
             housekeeping: store,

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use swarm_model::budget::Budget;
 use swarm_model::change::{AccountLimit, AttemptStatus, Changes, EventRecord, LiveTask, TaskHead, TaskRow};
 use swarm_model::invariants::AuditedTask;
 use swarm_model::log::LogEntry;
@@ -30,6 +31,9 @@ pub trait TaskStore: Send + Sync + std::fmt::Debug {
 
     /// The limits of accounts that were hit and not found to be over, by the account's id.
     async fn account_limits(&self) -> Result<Vec<AccountLimit>, StoreError>;
+
+    /// The budgets on which tasks draw, the oldest first.
+    async fn budgets(&self) -> Result<Vec<Budget>, StoreError>;
 
     /// The highest numbers ever given out.
     async fn counters(&self) -> Result<Counters, StoreError>;

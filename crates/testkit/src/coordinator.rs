@@ -12,8 +12,8 @@ use swarm_client::{Address, Client, Coordinator as Remote, WorkerClient};
 use swarm_model::rights::InstanceRole;
 use swarm_model::time::SystemClock;
 use swarm_model::tool::{ToolHealth, ToolInfo};
-use swarm_model::worker::Capabilities;
-use swarm_model::{Clock, TaskNumber, TaskStatus, UserId};
+use swarm_model::worker::{Capabilities, ProvenIsolation};
+use swarm_model::{Clock, Isolation, TaskNumber, TaskStatus, UserId};
 use swarm_proto::workers::RegisterWorker;
 use swarm_server::setup::bootstrap_first_user;
 use swarm_server::{AppState, Coordinator, Listeners, ServerConfig};
@@ -343,5 +343,6 @@ pub fn capabilities(slots: u32, tools: &[&str]) -> Capabilities {
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
         labels: std::collections::BTreeMap::default(),
         grants: Vec::new(),
+        isolation: ProvenIsolation { level: Isolation::Sandbox, remarks: Vec::new() },
     }
 }

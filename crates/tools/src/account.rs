@@ -1,14 +1,20 @@
 //! Which address a tool asks, with which key, and where both were found.
 //!
 //! First counts what the machine's owner wrote into `worker.toml` (`url`, `api_key_file`, `env`), then what stands in
-//! the environment that the worker was started with, then the provider's public address. **A key goes only to the
-//! address that it belongs to**: the one that stands in the same place, and the public one where there is none.
+//! the environment that the worker was started with, then the provider's public address. Between the two counts a key
+//! that the worker keeps (`garageswarm tool login`): who gave it meant this tool, which a variable of the shell need
+//! not; and what stands in the file is seen there, and so must count. **A key goes only to the address that it belongs
+//! to**: the one that stands in the same place, and the public one where there is none.
 //! - A key in `worker.toml` goes to the address in `worker.toml`, or to the public one. The environment does not count.
+//! - A kept key goes to the address that it was given for, which is kept with it. Where `worker.toml` names another
+//!   one, that one is asked without it.
 //! - A key in the environment goes to the address in the environment, or to the public one. Where `worker.toml` names
 //!   an address with another scheme, host or port, that one is asked without it.
 //! - No key goes unencrypted beyond this machine, unless the owner says `insecure_http = true`.
 
+mod kept;
 mod places;
+mod taking;
 
 use std::fmt;
 use std::path::Path;
@@ -18,7 +24,10 @@ use swarm_model::tool::{self, ToolHealth};
 use swarm_model::worker::RefusalReason;
 use url::Url;
 
+pub use self::kept::KeptKey;
 pub(crate) use self::places::{ANTHROPIC, CLAUDE_CODE, CODEX, GEMINI, OLLAMA, OPENAI, Provider};
+pub(crate) use self::taking::take;
+pub use self::taking::{KeyError, TakenKey};
 use crate::http;
 use crate::settings::ToolSettings;
 use crate::variables::Variables;
@@ -39,6 +48,8 @@ pub(crate) enum Place {
     Settings(&'static str),
     /// A variable in the `env` entry of that section.
     SettingsVariable(&'static str),
+    /// What the worker keeps, in the system's keychain or in a file for its owner alone.
+    Keychain,
     /// A variable that the worker was started with.
     Environment(&'static str),
     /// Nowhere: it is the provider's own.
@@ -72,6 +83,15 @@ pub(crate) enum Obstacle {
     NeedsLogin(String),
 }
 
+impl Obstacle {
+    /// What the person can do.
+    pub(crate) fn words(&self) -> &str {
+        match self {
+            Self::Missing(words) | Self::NeedsLogin(words) => words,
+        }
+    }
+}
+
 impl Account {
     /// Finds address and key.
     pub(crate) fn resolve(
@@ -86,6 +106,7 @@ impl Account {
             let found = provider.keys.iter().find_map(|(name, scheme)| Some((*name, *scheme, variables.get(name)?)));
             found.map(|(name, scheme, text)| Key::new(text, scheme, Place::Environment(name), name)).transpose()
         };
+        let kept = || settings.kept_key.as_ref().map(|kept| kept.read(provider)).transpose();
         let account = match (url_of_settings(provider, settings), key_of_settings(provider, settings)?) {
             (url, key @ Some(_)) => {
                 let (url, base_place) = url.unwrap_or_else(public);
@@ -95,9 +116,25 @@ impl Account {
                 let base = provider.parse(&url, base_place)?;
                 let (home, home_place) = in_environment.unwrap_or_else(public);
                 let belongs = provider.parse(&home, home_place).is_ok_and(|home| home.origin() == base.origin());
-                let (key, other) = environments_key()?
-                    .map_or((None, None), |key| if belongs { (Some(key), None) } else { (None, Some(key.place)) });
-                Self { base, base_place, key, withheld: other }
+                let (kept, kept_back) = match kept()? {
+                    Some((key, home)) if home.origin() == base.origin() => (Some(key), None),
+                    other => (None, other.map(|(key, _)| key.place)),
+                };
+                let (key, other) = match kept {
+                    Some(key) => (Some(key), None),
+                    None => environments_key()?
+                        .map_or((None, None), |key| if belongs { (Some(key), None) } else { (None, Some(key.place)) }),
+                };
+                let withheld = if key.is_some() { None } else { kept_back.or(other) };
+                Self { base, base_place, key, withheld }
+            }
+            (None, None) if settings.kept_key.is_some() => {
+                let (key, home) = kept()?.unzip();
+                let (public, public_place) = public();
+                let public = provider.parse(&public, public_place)?;
+                let base = home.unwrap_or_else(|| public.clone());
+                let base_place = if base == public { Place::Public } else { Place::Keychain };
+                Self { base, base_place, key, withheld: None }
             }
             (None, None) => {
                 let (url, base_place) = in_environment.unwrap_or_else(public);
@@ -133,8 +170,7 @@ impl Account {
             return Ok(self);
         }
         Err(Obstacle::NeedsLogin(format!(
-            "it needs a key: {first} in the worker's environment, or a file with it: `garageswarm worker prefs set \
-             tools.{tool}.api_key_file FILE`"
+            "it needs a key: `garageswarm tool login {tool}` takes it, or {first} in the worker's environment"
         )))
     }
 
@@ -220,6 +256,7 @@ impl fmt::Display for Place {
         match self {
             Self::Settings(entry) => write!(f, "{entry} in worker.toml"),
             Self::SettingsVariable(name) => write!(f, "{name} in env of worker.toml"),
+            Self::Keychain => f.write_str("what `garageswarm tool login` kept"),
             Self::Environment(name) => write!(f, "{name} in the environment"),
             Self::Public => f.write_str("the provider's own"),
         }

@@ -9,6 +9,7 @@ pub(crate) mod claude_code;
 pub(crate) mod codex;
 pub(crate) mod command;
 pub(crate) mod demo;
+mod extra;
 mod failure;
 pub(crate) mod gemini_api;
 pub(crate) mod gemini_cli;
@@ -28,9 +29,11 @@ use async_trait::async_trait;
 use swarm_model::task::{Limits, TaskInput};
 use swarm_model::tool::{self, ToolInfo};
 use swarm_model::worker::RefusalReason;
-use swarm_model::{TaskId, ToolName, UserId};
+use swarm_model::{Isolation, TaskId, ToolName, UserId};
 use tokio::sync::mpsc;
+use url::Url;
 
+use crate::account::{KeyError, TakenKey};
 use crate::event::{Final, ToolEvent};
 use crate::guard::Ended;
 use crate::settings::ToolSettings;
@@ -51,6 +54,25 @@ pub trait Adapter: Send + Sync + fmt::Debug {
     /// Which address it asks and with which key, and where both were found: a sentence for the machine's owner, which
     /// holds no key. None for a tool that asks nobody.
     fn account(&self, _settings: &ToolSettings) -> Option<String> {
+        None
+    }
+
+    /// Whether the settings fit the tool, as far as types do not tell: what is wrong where they do not.
+    fn check(&self, settings: &ToolSettings) -> Result<(), String> {
+        if settings.args.is_empty() {
+            return Ok(());
+        }
+        Err(format!("{} starts no program of its own that args could be given to", self.name()))
+    }
+
+    /// Takes a key that is to be kept for the tool: finds the address that it goes to, and asks there whether it is
+    /// known, where that is wanted and can be asked.
+    async fn take_key(&self, _key: &str, _settings: &ToolSettings, _check: bool) -> Result<TakenKey, KeyError> {
+        Err(KeyError::NotWanted(self.name().to_string()))
+    }
+
+    /// How a person signs in with the tool itself, where it has a login of its own.
+    fn own_login(&self) -> Option<&'static str> {
         None
     }
 
@@ -83,6 +105,45 @@ pub struct RunRequest {
     pub session: Option<String>,
     /// Its folders.
     pub dirs: RunDirs,
+    /// How far it is kept away from the machine.
+    pub confinement: Confinement,
+}
+
+/// How far a run is kept away from its machine. A run that only talks needs none of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confinement {
+    /// The level.
+    pub level: Isolation,
+    /// The only hosts that it may reach; none leaves the network as it is. Only a sandbox can hold to it.
+    pub network: Option<Vec<String>>,
+    /// Whether it is a task of the machine's owner, who may lend it their own login.
+    pub by_owner: bool,
+    /// What a sandbox shows besides, to be read.
+    pub read: Vec<PathBuf>,
+    /// What a sandbox shows besides, to be written too.
+    pub write: Vec<PathBuf>,
+    /// What a sandbox shows nothing of, also where it lies among the system's programs.
+    pub hidden: Vec<PathBuf>,
+}
+
+impl Default for Confinement {
+    fn default() -> Self {
+        Self {
+            level: Isolation::Own,
+            network: None,
+            by_owner: true,
+            read: Vec::new(),
+            write: Vec::new(),
+            hidden: Vec::new(),
+        }
+    }
+}
+
+impl Confinement {
+    /// Whether the run is in a sandbox.
+    pub(crate) fn is_sandbox(&self) -> bool {
+        self.level >= Isolation::Sandbox
+    }
 }
 
 impl RunRequest {
@@ -176,8 +237,19 @@ pub(crate) struct ProcessPlan {
     pub(crate) stdin: String,
     /// What must be on the disk before it starts.
     pub(crate) needs: Needs,
+    /// What it needs of the world in a sandbox.
+    pub(crate) reach: Reach,
     /// Understands its output.
     pub(crate) parser: Box<dyn OutputParser>,
+}
+
+/// What a program needs of the world even where it is kept from the rest.
+#[derive(Debug, Default)]
+pub(crate) struct Reach {
+    /// The addresses of its own model.
+    pub(crate) endpoints: Vec<Url>,
+    /// Where the person's login is, if it works with that.
+    pub(crate) login: Vec<PathBuf>,
 }
 
 impl fmt::Debug for ProcessPlan {

@@ -68,18 +68,23 @@ pub(crate) fn node_program(found: &Path, package: &str, script: &str) -> Result<
 
 /// Whether the script's first line names an interpreter that is there.
 fn finds_its_interpreter(script: &Path) -> bool {
+    match &interpreters(script)[..] {
+        [.., name] if name.contains('/') => Path::new(name).is_file(),
+        [.., name] => which::which(name).is_ok(),
+        [] => false,
+    }
+}
+
+/// The interpreters of a script: what its first line names, and what that looks for on PATH. Empty for a program.
+pub(crate) fn interpreters(script: &Path) -> Vec<String> {
     let mut first = [0; 256];
     let n = std::fs::File::open(script).and_then(|mut file| file.read(&mut first)).unwrap_or(0);
     let text = String::from_utf8_lossy(&first[..n]);
-    let Some(line) = text.strip_prefix("#!").and_then(|text| text.lines().next()) else { return false };
+    let Some(line) = text.strip_prefix("#!").and_then(|text| text.lines().next()) else { return Vec::new() };
     let mut words = line.split_whitespace();
-    match words.next() {
-        Some(env) if env.ends_with("/env") => {
-            words.find(|word| !word.starts_with('-')).is_some_and(|name| which::which(name).is_ok())
-        }
-        Some(program) => Path::new(program).is_file(),
-        None => false,
-    }
+    let Some(program) = words.next() else { return Vec::new() };
+    let looked_for = program.ends_with("/env").then(|| words.find(|word| !word.starts_with('-'))).flatten();
+    [program].into_iter().chain(looked_for).map(str::to_owned).collect()
 }
 
 /// The version in the `package.json` of the package that a file belongs to.

@@ -10,6 +10,13 @@
 //! inherits the guard's standard output and error, so that no byte passes through the guard. Invariant: when
 //! the guard exits by itself, no process of the run is left, and the status file says how the run ended.
 
+#[cfg(target_os = "linux")]
+mod allowed;
+#[cfg(target_os = "linux")]
+mod network;
+mod probe;
+#[cfg(target_os = "linux")]
+mod sandbox;
 mod spec;
 #[cfg(unix)]
 mod unix;
@@ -28,7 +35,8 @@ use std::process::ExitCode;
 use std::sync::mpsc;
 
 pub use processes::sweep_marked;
-pub use spec::{Ended, EndedBy, Spec, StartFailure, StartFailureKind};
+pub use probe::{PROBE, Sight, Targets};
+pub use spec::{Ended, EndedBy, Mount, Network, Sandbox, Shows, Spec, StartFailure, StartFailureKind};
 
 /// The variable that every process of a run carries: `<task>-<attempt>-<random>`.
 pub const RUN_MARK: &str = "GARAGESWARM_RUN";
@@ -68,8 +76,12 @@ enum Order {
     NoneLeft,
 }
 
-/// Runs the guard: `garageswarm guard` calls nothing else.
+/// Runs the guard, or the probe that tells how far a run is kept away: `garageswarm guard` calls nothing else.
 pub fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(2);
+    if arguments.next().is_some_and(|word| word == PROBE) {
+        return probe::main(arguments.next().as_deref());
+    }
     #[cfg(unix)]
     if let Err(error) = unix::block_signals() {
         drop(writeln!(std::io::stderr(), "guard: signals cannot be blocked: {error}"));
@@ -83,11 +95,17 @@ pub fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    // A sandbox is made by a copy of this process, which must have no other thread yet.
+    #[cfg(unix)]
+    let started = unix::start(&spec);
     // Room for every sender to say its one or two words without waiting.
     let (orders, inbox) = mpsc::sync_channel(64);
     watch_worker(orders.clone());
     #[cfg(unix)]
-    let ended = unix::run(&spec, &orders, &inbox);
+    let ended = match started {
+        Ok(started) => unix::run(&spec, started, &orders, &inbox),
+        Err(failure) => Ended::not_started(failure),
+    };
     #[cfg(windows)]
     let ended = windows::run(&spec, &inbox);
     if let Err(error) = ended.write(&spec.status_file) {

@@ -63,6 +63,18 @@ impl Registry {
         self.get(tool)?.account(settings.get(tool).unwrap_or(&unset))
     }
 
+    /// Whether the settings fit their tools, as far as types do not tell: what is wrong where they do not.
+    pub fn check(&self, settings: &BTreeMap<ToolName, ToolSettings>) -> Result<(), String> {
+        let adapters = settings.iter().filter_map(|(name, settings)| Some((self.get(name)?, settings)));
+        adapters.into_iter().try_for_each(|(adapter, settings)| adapter.check(settings))
+    }
+
+    /// What is there of one tool now.
+    pub async fn detect(&self, tool: &ToolName, settings: &ToolSettings) -> Option<ToolInfo> {
+        let adapter = self.get(tool)?;
+        Some(ToolInfo { account: adapter.payer(settings), ..adapter.detect(settings).await })
+    }
+
     /// What is there of every tool now, in the order of their names.
     pub async fn detect_all(&self, settings: &BTreeMap<ToolName, ToolSettings>) -> Vec<ToolInfo> {
         let unset = ToolSettings::default();

@@ -44,8 +44,14 @@ pub async fn supervise(
     let mut run = Run::new(plan.patience, request.limits.clone());
     let mut outlet = Outlet::new(events);
     let leftovers = Leftovers::of(&request.dirs);
-    let record =
-        RunRecord { tool: Some(plan.tool), tool_version: plan.version, model: plan.model, ..RunRecord::default() };
+    let record = RunRecord {
+        tool: Some(plan.tool),
+        tool_version: plan.version,
+        model: plan.model,
+        // What only talks is kept away from nothing, and needs not to be.
+        isolation: matches!(plan.way, Way::Process(_)).then_some(request.confinement.level),
+        ..RunRecord::default()
+    };
     let ended = match leftovers::prepare(&request.dirs).await {
         Ok(()) => match plan.way {
             Way::Process(process) => {

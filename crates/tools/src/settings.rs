@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::account::KeptKey;
 use crate::http;
 use crate::prices::OwnPrices;
 
@@ -37,6 +38,9 @@ pub struct ToolSettings {
     /// What the tool may use beyond its permission mode, in the tool's own words (`Bash(git diff:*)`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allowed_tools: Vec<String>,
+    /// Arguments that the tool's program is given beside our own, each one as `--name` or `--name=value`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
     /// Variables added to the scrubbed environment.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
@@ -52,6 +56,35 @@ pub struct ToolSettings {
     /// Runs of this tool at once; none means as many as there are slots.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_concurrent: Option<u32>,
+    /// The key that the worker keeps for the tool. It never stands in a file of settings, and is told to nobody.
+    #[serde(skip)]
+    pub kept_key: Option<KeptKey>,
+}
+
+impl ToolSettings {
+    /// What can be set, as it is written.
+    pub const KEYS: [&str; 13] = [
+        "path",
+        "url",
+        "api_key_file",
+        "own_login",
+        "model",
+        "permission_mode",
+        "allowed_tools",
+        "args",
+        "env",
+        "insecure_http",
+        "free",
+        "prices",
+        "max_concurrent",
+    ];
+    /// What of that holds several texts.
+    pub const LISTS: [&str; 2] = ["allowed_tools", "args"];
+
+    /// Takes out the values of variables: they may be keys.
+    pub fn hide_variables(&mut self) {
+        self.env.values_mut().for_each(|value| "(hidden)".clone_into(value));
+    }
 }
 
 impl fmt::Debug for ToolSettings {
@@ -64,5 +97,29 @@ impl fmt::Debug for ToolSettings {
             .field("model", &self.model)
             .field("env", &self.env.keys().collect::<Vec<_>>())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_set_is_named() {
+        let refused = toml::from_str::<ToolSettings>("nonsense = 1").unwrap_err().to_string();
+        let named: Vec<_> = refused.split('`').skip(3).step_by(2).collect();
+        assert_eq!(named, ToolSettings::KEYS, "{refused}");
+        for list in ToolSettings::LISTS {
+            assert!(toml::from_str::<ToolSettings>(&format!("{list} = [\"a\"]")).is_ok(), "{list}");
+        }
+    }
+
+    #[test]
+    fn a_kept_key_is_never_written_nor_shown() {
+        let kept_key = Some(KeptKey::from_secret("{\"address\":\"https://x.example/\",\"key\":\"sk-secret\"}"));
+        let settings = ToolSettings { kept_key, ..ToolSettings::default() };
+        let written = toml::to_string(&settings).unwrap();
+        assert!(!written.contains("sk-secret") && !format!("{settings:?}").contains("sk-secret"), "{written}");
+        assert!(!format!("{:?}", settings.kept_key).contains("sk-secret"));
     }
 }

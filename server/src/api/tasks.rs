@@ -22,7 +22,11 @@ use crate::auth::Identity;
 use crate::error::ApiError;
 use crate::state::AppState;
 
+pub(super) use change::cancel_task;
+pub(super) use create::create_task;
+pub(super) use list::{get_task, list_tasks};
 pub(crate) use log::page as log_page;
+pub(super) use log::read_log;
 pub(crate) use wire::{task as task_to_wire, task_of};
 
 /// The routes of this resource.

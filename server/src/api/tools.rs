@@ -26,7 +26,10 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 /// Every tool of the workers that you may see, by name: where it is, how healthy, how busy, and what to do where it
 /// cannot be used.
 #[utoipa::path(get, path = "/tools", tag = "workers", responses((status = 200, body = Page<SwarmTool>)))]
-async fn list_tools(State(state): State<AppState>, identity: Identity) -> Result<Json<Page<SwarmTool>>, ApiError> {
+pub(super) async fn list_tools(
+    State(state): State<AppState>,
+    identity: Identity,
+) -> Result<Json<Page<SwarmTool>>, ApiError> {
     let person = identity.person()?;
     // As with the list of workers: everybody may see some.
     identity.require(Operation::ReadWorker, Relation::SharedWorker)?;

@@ -30,7 +30,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 /// What your tasks used, and what ran on workers that you own; for an admin, everything. A run belongs to the day in
 /// UTC on which it ended; deleting a task changes no sum.
 #[utoipa::path(get, path = "/usage", tag = "swarm", params(ReadUsage), responses((status = 200, body = UsageReport)))]
-async fn read_usage(
+pub(super) async fn read_usage(
     State(state): State<AppState>,
     identity: Identity,
     Query(query): Query<ReadUsage>,

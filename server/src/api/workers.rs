@@ -21,6 +21,7 @@ use crate::state::AppState;
 
 pub(crate) use artifacts::check_report;
 pub(crate) use http::profile_of;
+pub(super) use people::list_workers;
 pub(crate) use shares::check_share;
 pub(crate) use wire::to_wire;
 

@@ -125,6 +125,10 @@ pub(super) enum Command {
         paused: bool,
         reply: Reply<()>,
     },
+    /// Budgets were set, changed or removed in the store.
+    Budgets {
+        reply: Reply<()>,
+    },
     Tick {
         reply: Reply<()>,
     },
@@ -153,6 +157,7 @@ impl Command {
             | Self::Drain { reply, .. }
             | Self::Remove { reply, .. }
             | Self::PauseAll { reply, .. }
+            | Self::Budgets { reply }
             | Self::Tick { reply } => tell(reply, error),
             Self::Leave { .. }
             | Self::Disconnect { .. }

@@ -5,6 +5,7 @@
 //! board together with the changes, as they were at that moment.
 
 mod apply;
+mod budgets;
 mod tell;
 
 use std::collections::HashMap;
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use swarm_engine::{Board, Counters};
 use swarm_model::change::{Changes, TaskHead};
-use swarm_model::{SessionId, UserId, WorkerId, crash};
+use swarm_model::{SessionId, Timestamp, UserId, WorkerId, crash};
 use swarm_proto::worker::{Assignment, ToWorker};
 use swarm_store::{StoreError, TaskStore};
 use tokio::sync::{mpsc, oneshot};
@@ -53,6 +54,10 @@ pub(super) struct Drive {
     fresh: [HashMap<Key, Arc<TaskHead>>; 2],
     /// Answers that wait for the next commit.
     answers: Vec<Answer>,
+    /// Whether a result came too late since budgets were counted last.
+    late_came: bool,
+    /// The generation of budgets that readers see.
+    shown_budgets: u64,
     /// How much work the next commit has.
     weight: usize,
     /// A command that waits for the end of the commit under way.
@@ -87,6 +92,8 @@ impl Drive {
             pulls: HashMap::new(),
             fresh: Default::default(),
             answers: Vec::new(),
+            late_came: false,
+            shown_budgets: 0,
             weight: 0,
             held: None,
             outage: None,
@@ -106,6 +113,8 @@ impl Drive {
                 board.restore_worker(worker.profile.clone(), now);
             }
         }
+        // First, because a task that is taken up may have to wait for one.
+        board.set_budgets(budgets::standing(&*self.deps.store, now).await?, now);
         for task in live {
             board.restore(task, now);
         }
@@ -113,6 +122,7 @@ impl Drive {
         board.restore_paused(self.live.is_swarm_paused());
         self.live.set_limits(board.limits());
         self.board = board;
+        self.show_budgets();
         Ok(())
     }
 
@@ -138,6 +148,7 @@ impl Drive {
                 self.mend().await;
             }
             if under_way.is_none() && self.outage.is_none() {
+                self.recount_budgets().await;
                 under_way = self.begin();
             }
         }
@@ -186,6 +197,16 @@ impl Drive {
             return;
         }
         let now = self.deps.clock.now();
+        if commands.iter().any(|command| matches!(command, Command::Budgets { .. }))
+            && let Err(error) = self.take_up_budgets(now).await
+        {
+            let error = DispatchError::Store(Arc::new(error));
+            for command in commands {
+                command.refuse(&error);
+            }
+            self.weight = 0;
+            return;
+        }
         match known_keys(&*self.deps.store, &commands).await {
             Ok(known) => {
                 for command in commands {
@@ -203,6 +224,31 @@ impl Drive {
                 }
             }
         }
+    }
+
+    /// Reads the budgets anew. No commit is under way, so that the sums in the store and what gathered on the board since
+    /// are all that was used.
+    async fn take_up_budgets(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let standing = budgets::standing(&*self.deps.store, now).await?;
+        self.board.set_budgets(standing, now);
+        self.show_budgets();
+        Ok(())
+    }
+
+    /// After results that came too late: what those runs used is known to the store alone. No commit is under way.
+    async fn recount_budgets(&mut self) {
+        if !std::mem::take(&mut self.late_came) || self.board.budgets().is_empty() {
+            return;
+        }
+        if let Err(error) = self.take_up_budgets(self.deps.clock.now()).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "budgets are not counted anew this time");
+        }
+    }
+
+    /// Lets readers see the budgets as they stand on the board.
+    fn show_budgets(&mut self) {
+        self.live.set_budgets(self.board.budgets());
+        self.shown_budgets = self.board.budgets_generation();
     }
 
     /// Takes what has gathered, and begins to write it. What is nothing to write is told at once.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use swarm_engine::WorkerView;
+use swarm_engine::{StandingBudget, WorkerView};
 use swarm_model::WorkerId;
 use swarm_model::change::AccountLimit;
 
@@ -16,6 +16,7 @@ pub type LiveWorker = Arc<WorkerView>;
 pub struct LiveWorkers {
     workers: Arc<RwLock<HashMap<WorkerId, LiveWorker>>>,
     limits: Arc<RwLock<Arc<[AccountLimit]>>>,
+    budgets: Arc<RwLock<Arc<[StandingBudget]>>>,
     is_paused: Arc<AtomicBool>,
 }
 
@@ -37,6 +38,15 @@ impl LiveWorkers {
 
     pub(super) fn set_limits(&self, limits: Vec<AccountLimit>) {
         *self.limits.write().unwrap_or_else(PoisonError::into_inner) = limits.into();
+    }
+
+    /// Every budget and what is used of it.
+    pub fn budgets(&self) -> Arc<[StandingBudget]> {
+        Arc::clone(&self.budgets.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn set_budgets(&self, budgets: &[StandingBudget]) {
+        *self.budgets.write().unwrap_or_else(PoisonError::into_inner) = budgets.into();
     }
 
     /// Whether nothing is handed out.

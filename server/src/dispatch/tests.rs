@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use swarm_model::budget::Budget;
 use swarm_model::change::{AccountLimit, Changes, EventRecord, LiveTask};
 use swarm_model::day::Day;
 use swarm_model::invariants::{AuditedTask, check_tasks};
@@ -11,7 +12,7 @@ use swarm_model::log::{LogLine, LogStream};
 use swarm_model::task::{Outcome, RunRecord, TaskResult, TaskSpec};
 use swarm_model::time::SystemClock;
 use swarm_model::tool::{ToolHealth, ToolInfo};
-use swarm_model::worker::LeaseTerms;
+use swarm_model::worker::{LeaseTerms, ProvenIsolation};
 use swarm_model::{EventId, TaskId, TaskRef, Timestamp, UserId};
 use swarm_proto::worker::{AttemptResult, LogBatch};
 use swarm_store::memory::MemoryStore;
@@ -67,6 +68,10 @@ impl TaskStore for Fragile {
 
     async fn account_limits(&self) -> Stored<Vec<AccountLimit>> {
         self.inner.account_limits().await
+    }
+
+    async fn budgets(&self) -> Stored<Vec<Budget>> {
+        self.inner.budgets().await
     }
 
     async fn counters(&self) -> Stored<Counters> {
@@ -188,6 +193,7 @@ impl World {
             agent_version: String::new(),
             labels: BTreeMap::new(),
             grants: Vec::new(),
+            isolation: ProvenIsolation::default(),
         };
         WorkerProfile {
             worker_id,

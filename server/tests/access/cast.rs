@@ -8,10 +8,12 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result};
 use axum::http::Method;
 use serde_json::{Value, json};
+use swarm_model::budget::{BudgetPeriod, BudgetUnit};
 use swarm_model::rights::{Scope, WorkerRole};
 use swarm_model::worker::{Capabilities, ToolGrant};
 use swarm_model::{KeyId, Timestamp, TokenId, UserId, WorkerId};
 use swarm_proto::auth::{CreateInvitation, Invitation, OpenSession};
+use swarm_proto::budgets::{Budget, CreateBudget};
 use swarm_proto::keys::{CreateKey, CreatedKey, KeyKind};
 use swarm_proto::tasks::Task;
 use swarm_proto::workers::{RegisterWorker, RegisteredWorker, ShareWorker};
@@ -35,6 +37,8 @@ pub(crate) struct Cast {
     pub(crate) attic: Machine,
     pub(crate) cellar: Machine,
     pub(crate) task: Task,
+    /// What Tom set for himself.
+    pub(crate) budget: Budget,
     pub(crate) invitation: Invitation,
     /// A key of each person that may only look at workers, and one that may do all that a key may.
     pub(crate) narrow: String,
@@ -62,6 +66,15 @@ impl Cast {
         let task = json!({ "description": "whisper: the safe is behind the picture" });
         let tom = &coordinator.user("tom").token;
         let task: Task = coordinator.post("/api/v1/tasks").bearer(tom).json(&task).send().await.json();
+        let wish = CreateBudget {
+            username: None,
+            worker_id: None,
+            tool: None,
+            period: BudgetPeriod::Day,
+            unit: BudgetUnit::Tokens,
+            amount: 1_000_000,
+        };
+        let budget = coordinator.user("tom").client.create_budget(&wish).await?;
         let invitation = coordinator.user("ada").client.invite(&CreateInvitation::default()).await?;
         let narrow = key(&coordinator, "tom", &[Scope::WorkersRead]).await?;
         let wide = key(&coordinator, "tom", &Scope::ALL).await?;
@@ -76,7 +89,7 @@ impl Cast {
         };
         let old = tom.create_key(&wish).await?;
         tom.revoke_key(old.key.key_id).await?;
-        Ok(Self { coordinator, attic, cellar, task, invitation, narrow, wide, expired, revoked: old.secret })
+        Ok(Self { coordinator, attic, cellar, task, budget, invitation, narrow, wide, expired, revoked: old.secret })
     }
 
     pub(crate) fn id(&self, name: &str) -> UserId {

@@ -2,6 +2,7 @@
 
 mod cast;
 mod matrix;
+mod mcp;
 mod refused;
 mod sockets;
 mod stories;

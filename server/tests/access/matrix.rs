@@ -24,7 +24,7 @@ enum Thing {
     VisibleWorkers,
     /// Olga's machine.
     Attic,
-    /// A task, a session or a key of Tom's.
+    /// A task, a session, a key or a budget of Tom's.
     Toms,
 }
 
@@ -111,7 +111,19 @@ async fn request(cast: &Cast, method: &str, path: &str) -> Result<(Thing, String
         ("get", "/status") | ("post", "/swarm/pause" | "/swarm/resume") => (Nothing, below.to_owned(), None),
         // A list holds what is one's own.
         ("get", "/tasks") => (Oneself, below.to_owned(), None),
-        ("get", "/usage") => (Oneself, below.to_owned(), None),
+        ("get", "/usage" | "/budgets" | "/roles") => (Oneself, below.to_owned(), None),
+        ("post", "/budgets") => {
+            (Oneself, below.to_owned(), Some(json!({ "period": "day", "unit": "tokens", "amount": 5 })))
+        }
+        ("put", "/budgets/{id}") => {
+            (Toms, below.replace("{id}", &cast.budget.budget_id.to_string()), Some(json!({ "amount": 7 })))
+        }
+        ("delete", "/budgets/{id}") => (Toms, below.replace("{id}", &cast.budget.budget_id.to_string()), None),
+        ("put", "/roles") => (Oneself, below.to_owned(), Some(json!({ "at_limit": "next" }))),
+        ("put", "/roles/{role}") => {
+            (Oneself, below.replace("{role}", "coder"), Some(json!({ "entries": [{ "tool": "demo" }] })))
+        }
+        ("get" | "delete", "/roles/{role}") => (Oneself, below.replace("{role}", "coder"), None),
         ("get", "/workers" | "/tools") => (VisibleWorkers, below.to_owned(), None),
         ("post", "/tasks") => (Nothing, below.to_owned(), Some(json!({ "description": "x" }))),
         ("post", "/tasks/batch") => (Nothing, below.to_owned(), Some(json!({ "tasks": [{ "description": "x" }] }))),

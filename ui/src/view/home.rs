@@ -195,6 +195,8 @@ mod tests {
             workers: Default::default(),
             free_slots: 0,
             limits: Vec::new(),
+            budgets: Vec::new(),
+            short: Vec::new(),
         });
         swarm.learn(tasks);
         swarm.learn_workers(workers);

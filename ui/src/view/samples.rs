@@ -4,7 +4,7 @@ use swarm_model::change::{EventKind, EventRecord};
 use swarm_model::task::{Limits, OnLoss, Priority, Queue, Requirements, RetryPolicy, TaskInput};
 use swarm_model::tool::{ToolHealth, ToolInfo};
 use swarm_model::worker::{Capabilities, Load, Pauses};
-use swarm_model::{EventId, TaskId, TaskNumber, TaskStatus, Timestamp, UserId, WorkerId, WorkerStatus};
+use swarm_model::{AtLimit, EventId, TaskId, TaskNumber, TaskStatus, Timestamp, UserId, WorkerId, WorkerStatus};
 use swarm_proto::client::ToViewer;
 use swarm_proto::tasks::Task;
 use swarm_proto::workers::Worker;
@@ -41,6 +41,12 @@ pub(crate) fn task(number: i64, status: TaskStatus) -> Task {
         input: TaskInput::default(),
         tool: Some("claude-code".parse().unwrap()),
         model: None,
+        role: None,
+        cascade: Vec::new(),
+        tries: Vec::new(),
+        at_limit: AtLimit::Wait,
+        repository: None,
+        network: None,
         queue: Queue::User,
         requirements: Requirements::default(),
         limits: Limits::default(),
@@ -54,6 +60,8 @@ pub(crate) fn task(number: i64, status: TaskStatus) -> Task {
         failure_class: None,
         wait_reason: None,
         wait_until: None,
+        wait_detail: None,
+        used: None,
         attempt: u32::from(ran),
         failures: 0,
         ready_at: ago(600),
@@ -91,6 +99,7 @@ pub(crate) fn worker(name: &str) -> Worker {
             agent_version: "0.1.0".to_owned(),
             labels: Default::default(),
             grants: Vec::new(),
+            isolation: Default::default(),
         },
         running: 0,
         load: Load::default(),

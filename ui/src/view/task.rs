@@ -160,7 +160,8 @@ pub fn next(task: &Task, placement: Option<&Placement>, is_swarm_paused: bool, m
                 Some(WaitReason::Quota) | None => vec![text::NOTHING_IS_WRONG.to_owned()],
                 Some(WaitReason::Approval | WaitReason::Budget) => Vec::new(),
             };
-            let body = task.error.as_deref().map(sentence).into_iter().chain(body).collect();
+            let why = task.wait_detail.as_deref().or(task.error.as_deref());
+            let body = why.map(sentence).into_iter().chain(body).collect();
             Some(Next { glyph: state(task).glyph, head: waits_for(task, moment), body })
         }
         TaskStatus::Failed => {

@@ -4,7 +4,7 @@ use crate::cargo::Package;
 
 /// Our own packages and which of our own each may use; tests may use any. A package that stands here with `ANY` is a
 /// program or serves tests, and nobody but such may use it.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     ("swarm-model", &[]),
     ("swarm-proto", &["swarm-model"]),
     ("swarm-client", &["swarm-model", "swarm-proto"]),
@@ -12,7 +12,8 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ("swarm-store", &["swarm-model"]),
     ("swarm-tools", &["swarm-model"]),
     ("swarm-agent", &["swarm-model", "swarm-proto", "swarm-client", "swarm-tools"]),
-    ("swarm-server", &["swarm-model", "swarm-proto", "swarm-engine", "swarm-store"]),
+    ("swarm-mcp", &["swarm-model", "swarm-proto"]),
+    ("swarm-server", &["swarm-model", "swarm-proto", "swarm-engine", "swarm-store", "swarm-mcp"]),
     ("swarm-ui", &["swarm-model", "swarm-proto", "swarm-client"]),
     ("garageswarm-app", &["swarm-model", "swarm-proto", "swarm-client", "swarm-agent", "swarm-mobile"]),
     ("swarm-mobile", &["swarm-model"]),

@@ -3,11 +3,14 @@
 //! Lines of JSON, each with the version of the protocol and of bounded length. A request is answered by one line;
 //! `watch` by many, until the connection ends.
 
+use std::fmt;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use swarm_model::ToolName;
 use tokio_util::codec::LinesCodec;
 
+use super::tools::{LoggedIn, ToolChange, ToolHere};
 use super::{AgentEvent, AgentStatus};
 use crate::disk::DiskReport;
 use crate::settings::{Changed, Grant, Grantee, Preferences};
@@ -62,6 +65,51 @@ pub enum ControlRequest {
         /// Of which tool; of every tool where none is named.
         tool: Option<ToolName>,
     },
+    /// The tools of this machine, as they are found now.
+    Tools,
+    /// Changes settings of a tool, all or none.
+    SetTool {
+        /// Which.
+        tool: ToolName,
+        /// What.
+        changes: Vec<ToolChange>,
+    },
+    /// Keeps a key for a tool.
+    LogIn {
+        /// Which.
+        tool: ToolName,
+        /// The key.
+        key: SecretText,
+        /// Whether its provider must know it.
+        check: bool,
+    },
+    /// Forgets the key of a tool.
+    LogOut {
+        /// Which.
+        tool: ToolName,
+    },
+}
+
+/// A secret on its way to the agent. Shows itself to nobody.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SecretText(String);
+
+impl SecretText {
+    /// A secret as a person gave it.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretText(..)")
+    }
 }
 
 /// What an agent answers.
@@ -92,6 +140,21 @@ pub enum ControlReply {
     Disk {
         /// All of it.
         disk: Box<DiskReport>,
+    },
+    /// The tools.
+    Tools {
+        /// All of them, by name.
+        tools: Vec<ToolHere>,
+    },
+    /// One tool, as it is after a change.
+    Tool {
+        /// All of it.
+        tool: Box<ToolHere>,
+    },
+    /// The key is kept.
+    LoggedIn {
+        /// Where, and for what.
+        login: Box<LoggedIn>,
     },
     /// It was not done.
     Refused {

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use swarm_model::Clock as _;
 use swarm_model::task::{Artifact, Outcome};
 use swarm_model::time::SystemClock;
 use swarm_model::tool::Account;
 use swarm_model::worker::{AttemptRef, RefusalReason};
+use swarm_model::{Clock as _, Isolation};
 use swarm_proto::worker::{Assignment, AttemptResult, Refusal};
-use swarm_tools::{Adapter, Plan, RunRequest, ToolSettings};
+use swarm_tools::{Adapter, Confinement, Plan, RunRequest, ToolSettings};
 use tokio_util::sync::CancellationToken;
 
 use super::{Core, Inner};
@@ -20,7 +20,7 @@ use crate::aside;
 use crate::attempt::{Attempt, Phase, Then};
 use crate::control::AgentEvent;
 use crate::journal::{Closing, Interrupted, RunFolder, interrupted, is_failure};
-use crate::policy::{Running, Situation, decide};
+use crate::policy::{Running, Situation, decide, isolation_of};
 use crate::run::{Anew, Run, Shared, Tree, crashed};
 use crate::upload;
 use crate::worktree::{Checkout, Wanted};
@@ -33,6 +33,16 @@ struct Start {
     anew: Option<Anew>,
     /// Whether it goes on where an interrupted attempt was.
     begun: bool,
+}
+
+/// With what it begins, whatever its folder.
+struct How<'a> {
+    /// What the tool keeps between runs.
+    state: PathBuf,
+    /// Where git keeps what belongs to the working tree.
+    mirror: Option<PathBuf>,
+    adapter: &'a dyn Adapter,
+    settings: &'a ToolSettings,
 }
 
 impl Core {
@@ -74,6 +84,7 @@ impl Core {
             running: &running,
             used: &self.used_today(),
             day_ends: self.control.ledger.day(SystemClock.now()).ends,
+            isolation: self.capabilities.isolation.level,
             free_disk: self.machine.free_disk(),
             is_over_quota: self.is_over_quota(),
         };
@@ -89,12 +100,14 @@ impl Core {
         let begun = interrupted(self.storage.runs_dir(), &assignment);
         let adopted = begun.as_ref().map(|begun| begun.folder.clone());
         let mut folder = adopted.unwrap_or_else(|| RunFolder::of(self.storage.runs_dir(), &assignment));
-        let mut start = self.start(&assignment, &folder, state.clone(), begun.as_ref(), adapter.as_ref(), &settings)?;
+        let mirror = wanted.as_ref().map(|wanted| self.storage.mirrors().git_dir_of(wanted));
+        let how = How { state, mirror, adapter: adapter.as_ref(), settings: &settings };
+        let mut start = self.start(&assignment, &folder, begun.as_ref(), &how)?;
         if begun.is_none_or(|begun| begun.folder.adopt(&assignment).is_err()) {
             if start.begun {
                 // Cleaned up at this moment.
                 folder = RunFolder::of(self.storage.runs_dir(), &assignment);
-                start = self.start(&assignment, &folder, state, None, adapter.as_ref(), &settings)?;
+                start = self.start(&assignment, &folder, None, &how)?;
             }
             folder.create(&assignment).map_err(|error| {
                 tracing::error!(%error, "the folder of a run cannot be made");
@@ -149,7 +162,9 @@ impl Core {
             Some(Account::OWN_LOGIN) => "own",
             Some(id) => id,
         };
-        self.storage.state_of(assignment.tool.as_str(), account)
+        // What a tool keeps of somebody else's runs holds their words, and the owner's runs hold the owner's.
+        let user = (!assignment.by_owner).then_some(assignment.user_id);
+        self.storage.state_of(user, assignment.tool.as_str(), account)
     }
 
     /// How the run begins in this folder, and how once more if its tool has forgotten what was begun there.
@@ -157,13 +172,20 @@ impl Core {
         &self,
         assignment: &Assignment,
         folder: &RunFolder,
-        state: PathBuf,
         begun: Option<&Interrupted>,
-        adapter: &dyn Adapter,
-        settings: &ToolSettings,
+        how: &How<'_>,
     ) -> Result<Start, RefusalReason> {
+        let How { state, mirror, adapter, settings } = how;
         let mut limits = assignment.limits.clone();
         limits.output_bytes.get_or_insert(self.settings.max_output_mb * 1024 * 1024);
+        let level = isolation_of(assignment, &self.settings).max(Isolation::Own);
+        let mut confinement = Confinement {
+            network: assignment.network.clone(),
+            by_owner: assignment.by_owner,
+            ..self.settings.confinement(level, self.host.data_dir())
+        };
+        // What git keeps of a working tree lies in its mirror, which is this person's alone.
+        confinement.write.extend(mirror.clone());
         let mut request = RunRequest {
             task_id: assignment.task_id,
             attempt: assignment.attempt,
@@ -175,12 +197,13 @@ impl Core {
             limits,
             session: assignment.resume_session.clone(),
             dirs: folder.dirs(state.clone()),
+            confinement,
         };
         if let Some(begun) = begun {
             request.description = begun.begin_again(&assignment.description);
         }
         let mut anew = None;
-        if let Some(session) = begun.and_then(|begun| begun.session(&assignment.tool, &state)) {
+        if let Some(session) = begun.and_then(|begun| begun.session(&assignment.tool, state)) {
             anew = Some(Anew { plan: adapter.plan(&request, settings)?, request: request.clone() });
             request.session = Some(session.to_owned());
             request.description = Interrupted::go_on(&assignment.description);

@@ -49,6 +49,7 @@ impl Core {
                 running,
                 unacknowledged,
                 tools: self.capabilities.tools.clone(),
+                isolation: self.capabilities.isolation.clone(),
                 used_today: used_today(&self.control.ledger),
                 ..status.clone()
             };

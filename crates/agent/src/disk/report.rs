@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use swarm_model::Timestamp;
 
-use super::{Ended, Storage, bytes_in, mirrors_of, used_at};
+use super::{Ended, OTHERS, Storage, bytes_in, mirrors_of, used_at};
 use crate::journal::{RunFolder, folders, is_failure};
 use crate::machine::free_disk;
 use crate::settings::Settings;
@@ -187,13 +187,19 @@ impl Storage {
 
     fn states(&self) -> Vec<Found> {
         let mut found = Vec::new();
-        for tool in subfolders(&self.data_dir.join("state")) {
+        let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let state = self.data_dir.join("state");
+        let (others, owners): (Vec<_>, Vec<_>) =
+            subfolders(&state).into_iter().partition(|folder| name(folder) == OTHERS);
+        let of_others = others.iter().flat_map(|others| subfolders(others)).flat_map(|user| {
+            let whose = format!(", of {}", name(&user));
+            subfolders(&user).into_iter().map(move |tool| (tool, whose.clone()))
+        });
+        for (tool, whose) in owners.into_iter().map(|tool| (tool, String::new())).chain(of_others) {
             for account in subfolders(&tool) {
-                let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-                let (Some(of_tool), Some(of_account)) = (name(&tool), name(&account)) else { continue };
                 let item = DiskItem {
                     kind: DiskKind::ToolState,
-                    name: format!("{of_tool}, account {of_account}"),
+                    name: format!("{}, account {}{whose}", name(&tool), name(&account)),
                     state: DiskState::Kept,
                     at: None,
                     bytes: bytes_in(&account),

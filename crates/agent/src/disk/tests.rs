@@ -128,7 +128,9 @@ fn the_report_says_what_would_be_freed_and_why_and_that_is_what_goes() {
     of_tree(&ended, "of-ended");
     world.mirror("of-ended", hours(30));
     world.mirror("fresh", hours(3));
-    fs::create_dir_all(world.storage.state_of("claude-code", "own")).unwrap();
+    fs::create_dir_all(world.storage.state_of(None, "claude-code", "own")).unwrap();
+    let ann = "018f2d3a-0000-7000-8000-000000000001";
+    fs::create_dir_all(world.storage.state_of(Some(ann.parse().unwrap()), "codex", "none")).unwrap();
 
     let settings = Settings { max_disk_mb: Some(100), ..Settings::default() };
     let report = world.storage.report(&settings, NOW).unwrap();
@@ -142,6 +144,7 @@ fn the_report_says_what_would_be_freed_and_why_and_that_is_what_goes() {
         ("https://git.example/fresh", DiskState::Unused, false),
         ("https://git.example/of-ended", DiskState::Unused, true),
         ("claude-code, account own", DiskState::Kept, false),
+        ("codex, account none, of 018f2d3a-0000-7000-8000-000000000001", DiskState::Kept, false),
     ];
     assert_eq!(told, expected);
     assert_eq!(report.max_bytes, Some(100 * MIB as u64));
@@ -150,6 +153,6 @@ fn the_report_says_what_would_be_freed_and_why_and_that_is_what_goes() {
 
     let freed = world.storage.free(&settings, NOW).unwrap();
     assert_eq!(freed.freed_bytes, Some(report.would_free_bytes));
-    assert_eq!(freed.items.len(), 5);
+    assert_eq!(freed.items.len(), 6);
     assert_eq!(freed.would_free_bytes, 0);
 }

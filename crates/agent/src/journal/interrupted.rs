@@ -17,7 +17,6 @@ use swarm_proto::worker::Assignment;
 use super::recovery::folders;
 use super::{ASSIGNMENT, CLOSED, Closing, JOURNAL, RESULT, RunFolder, alone};
 use crate::durable;
-use crate::policy::runs_programs;
 use crate::worktree::Checkout;
 
 const SESSION: &str = "session.json";
@@ -46,7 +45,7 @@ pub(crate) struct Interrupted {
 /// The folder in which this attempt goes on, if there is one. A plain command and a tool that only talks begin
 /// anew: neither can be told that something was done.
 pub(crate) fn interrupted(runs_dir: &Path, assignment: &Assignment) -> Option<Interrupted> {
-    if !runs_programs(&assignment.tool) || matches!(assignment.input, TaskInput::Command { .. }) {
+    if !assignment.tool.runs_programs() || matches!(assignment.input, TaskInput::Command { .. }) {
         return None;
     }
     let number = format!("{}-", assignment.number);

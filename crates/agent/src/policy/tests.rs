@@ -40,13 +40,22 @@ fn used(user: &str, tool: &str, runs: u32, cost_microusd: u64) -> DayUse {
 }
 
 fn word(settings: &Settings, assignment: &Assignment, running: &[Running], used: &DayUse) -> &'static str {
+    word_at(Isolation::Own, settings, assignment, running, used)
+}
+
+fn word_at(
+    offered: Isolation,
+    settings: &Settings,
+    assignment: &Assignment,
+    running: &[Running],
+    used: &DayUse,
+) -> &'static str {
     let tools = [
         tool("command", ToolHealth::Ready, None),
         tool("demo", ToolHealth::Ready, Some(2)),
         tool("ollama", ToolHealth::Missing { fix: "install it".to_owned() }, None),
         tool("claude-code", ToolHealth::NeedsLogin { fix: "sign in".to_owned() }, None),
     ];
-    let free_disk = Some(2 * 1024 * 1024 * 1024);
     let situation = Situation {
         settings,
         tools: &tools,
@@ -54,7 +63,8 @@ fn word(settings: &Settings, assignment: &Assignment, running: &[Running], used:
         running,
         used,
         day_ends: MIDNIGHT,
-        free_disk,
+        isolation: offered,
+        free_disk: Some(2 * 1024 * 1024 * 1024),
         is_over_quota: false,
     };
     decide(assignment, &situation).err().map_or("taken", |reason| reason.as_str())
@@ -88,6 +98,31 @@ fn slots_and_pauses_and_the_disk_hold() {
     assert_eq!(check(|settings| settings.slots = Some(9), "demo", &["demo", "demo"]), "no_free_slot");
     assert_eq!(check(|settings| settings.paused = true, "demo", &[]), "paused_by_owner");
     assert_eq!(check(|settings| settings.min_free_disk_mb = 4096, "demo", &[]), "disk_full");
+}
+
+#[test]
+fn a_level_is_had_or_refused_and_never_lowered() {
+    let mut settings = Settings { grants: vec![grant("command", ANN), grant("demo", ANN)], ..Settings::default() };
+    with_command(&mut settings);
+    let check = |settings: &Settings, tool: &str, by_owner, isolation, network: Option<&[&str]>| {
+        let network = network.map(|hosts| hosts.iter().map(|host| (*host).to_owned()).collect());
+        let asked = Assignment { isolation, network, ..assignment(tool, ANN, by_owner) };
+        let level = isolation_of(&asked, settings);
+        let is_taken = |offered| word_at(offered, settings, &asked, &[], &DayUse::new()) == "taken";
+        let highest = Isolation::ALL.into_iter().find(|offered| is_taken(*offered));
+        assert_eq!(highest, Some(level), "{asked:?}");
+        level
+    };
+    assert_eq!(check(&settings, "command", true, None, None), Isolation::Own);
+    assert_eq!(check(&settings, "command", true, Some(Isolation::Sandbox), None), Isolation::Sandbox);
+    assert_eq!(check(&settings, "command", true, None, Some(&[])), Isolation::Sandbox);
+    assert_eq!(check(&settings, "command", false, Some(Isolation::Own), None), Isolation::Sandbox);
+    assert_eq!(check(&settings, "command", false, Some(Isolation::Container), None), Isolation::Container);
+    // What only talks runs nothing.
+    assert_eq!(check(&settings, "demo", false, Some(Isolation::Container), Some(&[])), Isolation::None);
+    settings.isolation = Some(Isolation::Sandbox);
+    assert_eq!(check(&settings, "command", true, Some(Isolation::Own), None), Isolation::Sandbox);
+    assert_eq!(check(&settings, "demo", true, None, None), Isolation::None);
 }
 
 /// Who asks for which tool, in which situation, and what is said. Written out, so that a change is seen.

@@ -25,6 +25,8 @@ pub(crate) enum Edit {
     Grant(Grant),
     /// A grant ends; every grant of that person where no tool is named.
     Ungrant { user: Grantee, tool: Option<ToolName> },
+    /// All of these, or none. What is not set need not be taken away.
+    Together(Vec<Edit>),
 }
 
 /// A change that was not made. The file is as it was.
@@ -62,12 +64,18 @@ pub enum EditError {
     Settings(#[from] SettingsError),
 }
 
-/// Makes the change in the file, and gives what counts before and after. Blocks.
-pub(super) fn write(data_dir: &Path, known: &[ToolName], edit: &Edit) -> Result<(Settings, Settings), EditError> {
+/// Makes the change in the file where `fits` has nothing against it, and gives what counts before and after. Blocks.
+pub(super) fn write(
+    data_dir: &Path,
+    known: &[ToolName],
+    edit: &Edit,
+    fits: impl FnOnce(&Settings, &Settings) -> Result<(), String>,
+) -> Result<(Settings, Settings), EditError> {
     let path = data_dir.join(FILE);
     let text = std::fs::read_to_string(&path).map_err(|source| SettingsError::File { path: path.clone(), source })?;
     let before = Settings::parse(&text, &path, known)?;
     let (text, after) = changed(&text, &path, &before, known, edit)?;
+    fits(&before, &after).map_err(|message| EditError::Invalid { message })?;
     durable::replace(&path, text.as_bytes()).map_err(|source| SettingsError::File { path, source })?;
     Ok((before, after))
 }
@@ -136,7 +144,23 @@ fn changed(
             }
             read(document.to_string())
         }
+        Edit::Together(edits) => {
+            let mut made = (text.to_owned(), before.clone());
+            for edit in edits {
+                match changed(&made.0, path, &made.1, known, edit) {
+                    Ok(changed) => made = changed,
+                    Err(EditError::NotSet { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(made)
+        }
     }
+}
+
+/// A list that holds one text, as it is written.
+pub(crate) fn list_of(text: &str) -> String {
+    format!("[{}]", Value::from(text))
 }
 
 /// Brings what a start changed into the text of the settings: name, slots and tools that are switched on.
@@ -325,5 +349,21 @@ mod tests {
         let inline = "grants = [{ tool = \"demo\", user = \"everyone\" }]\n";
         let (text, settings) = apply(inline, Edit::Grant(grant)).unwrap();
         assert_eq!(settings.grants.len(), 2, "{text}");
+    }
+
+    #[test]
+    fn changes_that_belong_together_are_made_together_or_not_at_all() {
+        let set = |key: &str, value: &str| Edit::Set { key: key.to_owned(), value: value.to_owned() };
+        let unset = |key: &str| Edit::Unset { key: key.to_owned() };
+        let edits = vec![
+            set("tools.demo.model", "small"),
+            unset("tools.demo.url"),
+            set("tools.demo.args", &list_of("--a=\"b\"")),
+        ];
+        let (_, settings) = apply(BEFORE, Edit::Together(edits)).unwrap();
+        let demo = &settings.tools[&"demo".parse().unwrap()].settings;
+        assert_eq!((demo.model.as_deref(), demo.args.as_slice()), (Some("small"), &["--a=\"b\"".to_owned()][..]));
+        let broken = vec![set("tools.demo.model", "small"), set("tools.demo.max_concurrent", "many")];
+        assert!(apply(BEFORE, Edit::Together(broken)).is_err());
     }
 }

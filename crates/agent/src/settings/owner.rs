@@ -3,15 +3,18 @@
 //! A change is on the disk before it counts, and counts before its answer. Changes come one after the other.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use swarm_model::ToolName;
+use swarm_tools::Registry;
 use tokio::sync::watch;
 
 use super::edit::{self, Edit, EditError};
+use super::keys::KeptKeys;
 use super::{FILE, Settings, SettingsError};
 use crate::control::AgentStatus;
+use crate::host::Host;
 
 /// What the settings are, with everything filled in that counts where nothing is set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,8 +38,10 @@ pub struct Changed {
 /// Holds the settings of a living agent.
 #[derive(Debug)]
 pub(crate) struct SettingsOwner {
-    data_dir: PathBuf,
+    pub(super) host: Arc<dyn Host>,
+    pub(crate) registry: Registry,
     known: Vec<ToolName>,
+    pub(super) keys: Mutex<KeptKeys>,
     current: watch::Sender<Arc<Settings>>,
     status: watch::Sender<AgentStatus>,
     one_at_a_time: Mutex<()>,
@@ -55,12 +60,15 @@ impl Preferences {
 
 impl SettingsOwner {
     pub(crate) fn new(
-        data_dir: PathBuf,
-        known: Vec<ToolName>,
+        host: Arc<dyn Host>,
+        registry: Registry,
+        keys: KeptKeys,
         settings: Settings,
         status: watch::Sender<AgentStatus>,
     ) -> Self {
-        Self { data_dir, known, current: watch::Sender::new(Arc::new(settings)), status, one_at_a_time: Mutex::new(()) }
+        let known = registry.names().cloned().collect();
+        let current = watch::Sender::new(Arc::new(keys.put_into(settings)));
+        Self { host, registry, known, keys: Mutex::new(keys), current, status, one_at_a_time: Mutex::new(()) }
     }
 
     /// What counts now.
@@ -74,13 +82,30 @@ impl SettingsOwner {
     }
 
     pub(crate) fn preferences(&self) -> Preferences {
-        Preferences::of(&self.current(), &self.data_dir, &self.known)
+        Preferences::of(&self.current(), self.host.data_dir(), &self.known)
+    }
+
+    /// One after the other.
+    pub(super) fn turn(&self) -> MutexGuard<'_, ()> {
+        self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// These settings count now, with the keys that are kept.
+    pub(super) fn publish(&self, settings: Settings) {
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        self.current.send_replace(Arc::new(keys.put_into(settings)));
     }
 
     /// Makes a change, and tells everybody. Blocks: whoever asked may go away, the change is whole all the same.
     pub(crate) fn change(&self, edit: &Edit) -> Result<Changed, EditError> {
-        let _turn = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
-        let (before, after) = edit::write(&self.data_dir, &self.known, edit)?;
+        let _turn = self.turn();
+        // What was wrong before keeps nobody from changing something else.
+        let fits = |before: &Settings, after: &Settings| {
+            let (before, mut after) = (before.of_tools(), after.of_tools());
+            after.retain(|tool, settings| before.get(tool) != Some(settings));
+            self.registry.check(&after)
+        };
+        let (before, after) = edit::write(self.host.data_dir(), &self.known, edit, fits)?;
         let mut later = Vec::new();
         if before.work_dir != after.work_dir {
             later.push("work_dir counts from the next start of the worker".to_owned());
@@ -92,7 +117,7 @@ impl SettingsOwner {
             );
         }
         self.status.send_modify(|status| status.set_preferences(&after));
-        self.current.send_replace(Arc::new(after));
+        self.publish(after);
         Ok(Changed { preferences: self.preferences(), later })
     }
 }

@@ -103,11 +103,7 @@ impl Mirror {
             nobody.run(&[&words[..], &[git_dir.as_os_str()]].concat(), bounds).await?;
             off(move || durable::replace(&settings, &fs::read(git_dir.join("config"))?)).await?;
         }
-        let git = Git::of_source(&wanted.source, &wanted.mark)?;
-        // Commits need an author: the machine owner's where there is one, and nobody else's ever.
-        let known = git.run(&["config", "--global", "--get", "user.email"], bounds).await;
-        let is_known = wanted.source.is_of_owner() && known.is_ok_and(|email| !email.is_empty());
-        let identity = if is_known { "" } else { "[user]\n\tname = GarageSwarm\n\temail = garageswarm@localhost\n" };
+        let identity = identity(wanted, bounds).await?;
         let remote = format!(
             "[remote \"origin\"]\n\turl = {}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n",
             quoted(wanted.source.address())
@@ -259,6 +255,18 @@ impl Mirror {
             _ => Ok(()),
         }
     }
+}
+
+/// Commits need an author, also in a sandbox: the machine owner's where there is one, and nobody else's ever.
+async fn identity(wanted: &Wanted, bounds: &Bounds<'_>) -> Result<String, NoTree> {
+    let git = Git::of_source(&wanted.source, &wanted.mark)?;
+    let mut lines = "[user]\n".to_owned();
+    for (key, unknown) in [("name", "GarageSwarm"), ("email", "garageswarm@localhost")] {
+        let told = git.run(&["config", "--global", "--get", &format!("user.{key}")], bounds).await.unwrap_or_default();
+        let is_known = wanted.source.is_of_owner() && !told.is_empty() && !told.contains(char::is_control);
+        lines.push_str(&format!("\t{key} = {}\n", quoted(if is_known { &told } else { unknown })));
+    }
+    Ok(lines)
 }
 
 fn sweep(folder: &Path, goes: &dyn Fn(&str) -> bool, deep: bool) -> io::Result<()> {

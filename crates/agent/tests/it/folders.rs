@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use swarm_agent::{AgentControl as _, DiskState};
-use swarm_model::FailureClass;
+use swarm_model::{FailureClass, Isolation};
 use swarm_model::log::LogStream;
 use swarm_model::task::{Outcome, Repository, TaskInput};
 use swarm_model::worker::RefusalReason;
@@ -85,6 +85,25 @@ async fn a_command_works_on_a_repository_and_what_it_did_comes_back() {
     assert!(disk.freed_bytes.unwrap() > 0 && !run.exists(), "{disk:?}");
     assert_eq!(disk.items.iter().map(|item| item.state).collect::<Vec<_>>(), [DiskState::Unused, DiskState::Kept]);
     assert_eq!(git(&disk.items[0].path.join("git"), &["branch", "--list"]), "");
+    agent.stop().await.unwrap();
+}
+
+/// In a sandbox nothing of the worker is seen but what belongs to the working folder, and that is enough for git.
+#[tokio::test]
+async fn a_run_in_a_sandbox_commits() {
+    let mut coordinator = Coordinator::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let url = origin(folder.path());
+    let agent = TestAgent::start(config(&coordinator.url)).await;
+    let (mut session, _) = coordinator.session(&[]).await;
+    let work = "echo two >> a.txt && git commit -qam 'a change' && git log --format=%s && ls ../../../mirrors/*/git/HEAD | wc -l";
+    let task = Assignment { isolation: Some(Isolation::Sandbox), ..on(&url, None, script(1, work)) };
+    session.assign(&task).await;
+    let mut ledger = Ledger::default();
+    let result = session.result_of(task.attempt_ref(), &mut ledger).await;
+    assert_eq!(ledger.texts(task.attempt_ref()), ["a change", "first", "1"], "{:?}", ledger.lines);
+    assert_eq!(result.record.isolation, Some(Isolation::Sandbox));
+    assert_eq!(names(&result), ["changes.diff", "commits.mbox", "a.txt"]);
     agent.stop().await.unwrap();
 }
 

@@ -13,6 +13,8 @@ mod ending;
 #[cfg(target_os = "linux")]
 mod folders;
 #[cfg(target_os = "linux")]
+mod isolation;
+#[cfg(target_os = "linux")]
 #[expect(
     dead_code,
     unreachable_pub,

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [guard::SUBCOMMAND] => guard::main(),
+        [guard::SUBCOMMAND, ..] => guard::main(),
         #[cfg(unix)]
         ["knock", socket] => match knock(socket) {
             Ok(()) => ExitCode::SUCCESS,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use swarm_model::{TaskStatus, Timestamp, ToolName, WorkerStatus};
 use swarm_proto::status::SwarmStatus;
 
+use crate::commands::budget;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::table::Facts;
@@ -41,6 +42,12 @@ fn words(status: &SwarmStatus, address: &str, now: Timestamp) -> String {
         let detail = cut(&limit.detail, 100);
         facts.fact("at a limit", format!("{WARN}{tools} with {account}, {again}{WARN:#}: {detail}"));
     }
+    for budget in &status.budgets {
+        facts.fact("budget", format!("{WARN}{}{WARN:#}", budget::sentence(budget, now)));
+    }
+    for task in &status.short {
+        facts.fact("waiting", format!("#{}: {}", task.number, plain(&task.detail)));
+    }
     facts.text()
 }
 
@@ -64,6 +71,11 @@ mod tests {
             "tasks": {"queued": 3, "running": 1, "failed": 0}, "workers": {}, "free_slots": 0,
             "limits": [{"account": "key ...a1b2", "tools": ["anthropic-api", "claude-code"], "class": "quota",
                 "detail": "five hours are spent", "since": "2026-11-20T11:00:00Z", "until": "2026-11-20T12:20:00Z"}],
+            "budgets": [{"budget_id": "01890a5d-ac96-774b-bcce-b302099a8057", "username": "ada", "period": "day",
+                "user_id": "01890a5d-ac96-774b-bcce-b302099a8058", "unit": "tokens", "amount": 1000, "used": 720,
+                "state": "warned", "renews_at": "2026-11-21T00:00:00Z",
+                "created_by": "01890a5d-ac96-774b-bcce-b302099a8058", "created_at": "2026-11-20T00:00:00Z"}],
+            "short": [{"number": 7, "detail": "used 9 of 9 tokens; raise it with `garageswarm task budget 7 --tokens 18`"}],
         }))
         .unwrap();
         let text = words(&status, "http://127.0.0.1:8420", "2026-11-20T12:00:00Z".parse().unwrap());
@@ -75,6 +87,8 @@ mod tests {
         workers      none: `garageswarm key create` begins one
         free slots   0
         at a limit   anthropic-api, claude-code with key ...a1b2, tried again in 20m 00s: five hours are spent
+        budget       ada, a day: 72 % used, 720 tokens of 1,000 tokens, anew in 12h 00m
+        waiting      #7: used 9 of 9 tokens; raise it with `garageswarm task budget 7 --tokens 18`
         ");
     }
 }

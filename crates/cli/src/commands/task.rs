@@ -1,5 +1,6 @@
 //! `garageswarm task`: from submitting to the result.
 
+mod budget;
 mod record;
 mod submit;
 mod wait;
@@ -34,6 +35,8 @@ pub(crate) enum TaskCommand {
     Cancel(Tasks),
     /// Submit ended tasks anew.
     Retry(Tasks),
+    /// How much a task may use. One that waits for more goes on with it.
+    Budget(budget::BudgetArgs),
     /// Why a task is where it is, or why nothing fits.
     Placement(OneTask),
 }
@@ -120,6 +123,7 @@ pub(crate) async fn run(command: TaskCommand, context: &Context) -> Result<(), F
             }
             tell(context, &new, words::submitted)
         }
+        TaskCommand::Budget(args) => budget::run(args, context, &client).await,
         TaskCommand::Placement(args) => {
             let placement = client.placement(args.task).await.map_err(|error| missing(error, args.task))?;
             context.output.object(&placement, words::placement)

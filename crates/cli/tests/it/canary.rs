@@ -174,6 +174,23 @@ fn no_secret_is_found_where_it_must_not_be() {
     };
     canaries.plant("the credential of the cellar", credential(&by_key));
     canaries.plant("the credential of the attic", credential(&by_link));
+    // A key for a tool, which goes to the worker over its own socket and stays there.
+    let tool_key = canaries.plant("the key of a tool", "sk-canary-0123456789-of-a-tool");
+    let login = ["tool", "login", "openai-api", "--no-check", "--data-dir", &by_key];
+    let kept = with_input(&home, &login, &format!("{tool_key}\n"));
+    assert_eq!(kept.code, Some(0), "{kept:?}");
+    canaries.assert_absent("what login says", words(&kept));
+    for args in
+        [&["tool", "list"][..], &["tool", "show", "openai-api"], &["worker", "prefs", "show"], &["worker", "status"]]
+    {
+        for format in [&[][..], &["--json"]] {
+            let shown = home.run(&[args, &["--data-dir", &by_key], format].concat());
+            assert_eq!(shown.code, Some(0), "{shown:?}");
+            canaries.assert_absent("what is shown of a tool", words(&shown));
+        }
+    }
+    let settings = fs::read(Path::new(&by_key).join("worker.toml")).unwrap();
+    canaries.assert_absent("the settings of a worker", settings);
     home.ok(&["task", "submit", "--tool", "command", "--worker", "cellar", "--", "sleep", "600"]);
     let runs = Path::new(&by_key).join("runs");
     let below = eventually(|| processes_below(&runs), |found| !found.is_empty());

@@ -7,12 +7,14 @@ mod account;
 mod backups;
 #[cfg(target_os = "linux")]
 mod canary;
+mod cascades;
 mod consent;
 mod hardships;
 mod home;
 mod keychains;
 mod lan;
 mod machine;
+mod mcp;
 #[cfg(target_os = "linux")]
 mod namespaces;
 mod panel;
@@ -21,4 +23,5 @@ mod refusals;
 mod restarts;
 mod sessions;
 mod tasks;
+mod tools;
 mod workers;

@@ -7,6 +7,7 @@ use swarm_model::change::{
     AddUsage, AppendLog, AttemptStatus, Changes, EventRecord, InsertTask, LateResult, LimitChange, OpenAttempt,
     UpdateAttempt, UpdateTask,
 };
+use swarm_model::course::Spent;
 use swarm_model::log::LogLine;
 use swarm_model::task::{Lease, RunRecord};
 use swarm_model::usage::{EndedAttempt, UsageKey, UsageSums};
@@ -66,10 +67,13 @@ impl Dirty {
         self.attempts.insert((update.number, update.attempt), update);
     }
 
-    pub(super) fn used(&mut self, ended: &EndedAttempt<'_>) {
-        if let Some((key, sums)) = ended.usage() {
-            *self.usage.entry(key).or_default() += sums;
-        }
+    pub(super) fn used(&mut self, key: UsageKey, sums: UsageSums) {
+        *self.usage.entry(key).or_default() += sums;
+    }
+
+    /// What was used and is in no store yet.
+    pub(super) fn unwritten_usage(&self) -> impl Iterator<Item = (&UsageKey, &UsageSums)> {
+        self.usage.iter()
     }
 
     /// Adds lines to the batch of this attempt, which they follow without a gap.
@@ -118,8 +122,15 @@ impl Board {
         let user = entry.head.user_id;
         let tool = entry.tool.take();
         let model = entry.model.take();
-        if let Some(tool) = &tool {
-            self.dirty.used(&EndedAttempt {
+        if let (Some(record), true) = (&record, status != AttemptStatus::Completed) {
+            let told = Spent::of(&record.usage);
+            if told != Spent::default() {
+                let course = entry.row.course_mut();
+                course.used = course.used.plus(told);
+            }
+        }
+        let used = tool.as_ref().and_then(|tool| {
+            let ended = EndedAttempt {
                 user_id: user,
                 worker_id: lease.worker_id,
                 tool,
@@ -128,7 +139,12 @@ impl Board {
                 started_at,
                 ended_at: now,
                 record: record.as_ref(),
-            });
+            };
+            ended.usage()
+        });
+        if let Some((key, sums)) = used {
+            self.draw_on_budgets(&key, &sums, now);
+            self.dirty.used(key, sums);
         }
         self.fleet.limits_mut().left((number, lease.attempt));
         self.dirty.attempt(UpdateAttempt {

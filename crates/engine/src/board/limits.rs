@@ -10,6 +10,7 @@ use swarm_model::{FailureClass, TaskNumber, Timestamp, ToolName, WorkerId};
 
 use super::Board;
 use super::time::Timer;
+use crate::fleet::Fleet;
 use crate::limits::Probe;
 
 /// A provider whose clock is a little behind names times that are over. It is asked again after this.
@@ -81,6 +82,7 @@ impl Board {
         let until = limit.until;
         self.timers.insert((until, Timer::Limit));
         self.dirty.limit(LimitChange::Hit(limit));
+        self.pass_over_limited(now);
         until
     }
 
@@ -88,10 +90,7 @@ impl Board {
     pub(super) fn has_open_way(&self, number: TaskNumber) -> bool {
         let Some(entry) = self.tasks.get(&number) else { return false };
         self.fleet.members().any(|member| {
-            member.connected
-                && !entry.class.avoid.contains(&member.profile.worker_id)
-                && member.profile.admits(entry.head.user_id, entry.head.spec.queue)
-                && self.fleet.is_admitted(member, &entry.class)
+            member.connected && Fleet::serves(member, &entry.class) && self.fleet.is_admitted(member, &entry.class)
         })
     }
 }

@@ -1,8 +1,9 @@
 //! Why a task is where it is, or why nothing fits: the same sums as the allocator's, laid open.
 
-use swarm_model::{TaskNumber, TaskState, Timestamp, UserId, WorkerId};
+use swarm_model::course::Try;
+use swarm_model::{ModelChoice, TaskNumber, TaskState, Timestamp, UserId, WorkerId};
 
-use super::Board;
+use super::{Board, Entry};
 use crate::fleet::Fleet;
 use crate::score::{self, Score};
 
@@ -19,6 +20,19 @@ pub struct CandidateReport {
     pub obstacles: Vec<String>,
 }
 
+/// Where a task stands in its cascade.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EntryReport {
+    /// The entry that is tried now or next, from 1.
+    pub place: u32,
+    /// How many there are.
+    pub of: u32,
+    /// Its tool and model.
+    pub choice: ModelChoice,
+    /// Those before it: why each came to nothing.
+    pub tries: Vec<Try>,
+}
+
 /// What the allocator thinks of a task.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlacementReport {
@@ -26,6 +40,10 @@ pub struct PlacementReport {
     pub state: TaskState,
     /// Ready tasks of the same person that come first.
     pub ahead: Option<u64>,
+    /// The entry of its cascade that it is at, of how many, and the entries before that.
+    pub entry: Option<EntryReport>,
+    /// The budget that it waits for, in a sentence.
+    pub short: Option<String>,
     /// Workers that are connected, the best one first.
     pub candidates: Vec<CandidateReport>,
 }
@@ -55,13 +73,23 @@ impl Board {
                     let affinity = score::affinity(known, entry.interrupted_on == Some(worker));
                     Fleet::score_of(member, &entry.class, affinity, now)
                 },
-                obstacles: self.fleet.obstacles(member, &entry.class),
+                obstacles: self.fleet.obstacles(member, &entry.class, now),
             })
             .collect();
         candidates.sort_by_key(|candidate| {
             let points = candidate.score.map_or(0, Score::total);
             (!candidate.obstacles.is_empty(), std::cmp::Reverse(points), candidate.worker_id)
         });
-        Some(PlacementReport { state: entry.state, ahead, candidates })
+        let course = entry.row.course.as_deref();
+        let short = course.and_then(|course| course.short.as_ref()).map(|short| short.sentence.clone());
+        Some(PlacementReport { state: entry.state, ahead, entry: entry_report(entry), short, candidates })
     }
+}
+
+fn entry_report(entry: &Entry) -> Option<EntryReport> {
+    let place = super::cascade::place(entry);
+    let choice = entry.head.spec.cascade.get(place as usize)?.clone();
+    let tries = entry.row.course.as_ref().map(|course| course.tries.clone()).unwrap_or_default();
+    let of = u32::try_from(entry.head.spec.cascade.len()).unwrap_or(u32::MAX);
+    Some(EntryReport { place: place + 1, of, choice, tries })
 }

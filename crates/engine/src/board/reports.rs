@@ -9,6 +9,7 @@ use swarm_model::{FailureClass, TaskEvent, TaskNumber, TaskState, Timestamp, Wor
 
 use super::limits::limit_end;
 use super::{Board, REFUSED_PAUSE, Staleness, Verdict};
+use crate::fleet::Fleet;
 use crate::queue::ClassKey;
 
 impl Board {
@@ -83,9 +84,9 @@ impl Board {
         let sentence = reason.sentence();
         self.close_attempt(number, lease, AttemptStatus::Refused, Some(class), Some(sentence.clone()), None, now);
         self.task_event(EventKind::TaskRefused, number, Some(reason.as_str().to_owned()), now);
-        // Input that makes no sense here makes none elsewhere.
+        // Input that makes no sense for a tool here makes none elsewhere.
         if matches!(reason, RefusalReason::InvalidInput { .. }) {
-            self.give_up(number, lease, FailureClass::Refused, sentence, now);
+            self.give_up_entry(number, lease, FailureClass::Refused, sentence, now);
             return Ok(());
         }
         let pause = if reason.is_lasting() { std::time::Duration::ZERO } else { REFUSED_PAUSE };
@@ -209,7 +210,15 @@ impl Board {
             }
             Outcome::Failed { class, error, resets_at, partial } => {
                 self.keep_partial(number, partial);
+                let stopped =
+                    if class == FailureClass::Budget { self.stopped(number, lease, record.as_ref()) } else { None };
                 self.close_attempt(number, lease, AttemptStatus::Failed, Some(class), Some(error.clone()), record, now);
+                if let Some(stopped) = stopped
+                    && self.stop_at_budget(number, lease, stopped, &error, now)
+                {
+                    self.note_failure(number, class, error);
+                    return Verdict::Applied;
+                }
                 let until = account.map(|account| self.hit_limit(account, class, &error, resets_at, now));
                 // Another account may do: somebody else's machine, or one that is signed in as somebody else.
                 if until.is_some() && self.has_open_way(number) {
@@ -245,23 +254,30 @@ impl Board {
         now: Timestamp,
     ) {
         self.note_failure(number, class, error.clone());
+        // Behind a limit of its account the session goes on.
+        if !class.is_of_account() {
+            self.leave_session(number);
+        }
+        if self.moves_on_at_once(number, class) && self.move_on(number, lease, class, &error, now) {
+            return;
+        }
         let Some(entry) = self.tasks.get_mut(&number) else { return };
         let policy = entry.head.spec.retry;
         let Remedy::Retry { place, when, counts } = class.remedy() else {
-            return self.give_up(number, lease, class, error, now);
+            return self.give_up_entry(number, lease, class, error, now);
         };
         if counts {
             entry.row.failures += 1;
             if entry.row.failures >= policy.max_attempts {
-                return self.give_up(number, lease, class, error, now);
+                return self.give_up_entry(number, lease, class, error, now);
             }
         }
         let failures = entry.row.failures;
         if place == Place::Elsewhere {
             self.avoid(number, lease.worker_id);
             // Nobody else could do it either: waiting would only hide what must be mended.
-            if !self.has_other_place(number, now) {
-                return self.give_up(number, lease, class, error, now);
+            if !self.has_other_place(number) {
+                return self.give_up_entry(number, lease, class, error, now);
             }
         }
         match when {
@@ -277,14 +293,18 @@ impl Board {
     }
 
     /// Whether any connected machine but the avoided ones has what the task needs.
-    fn has_other_place(&self, number: TaskNumber, now: Timestamp) -> bool {
+    fn has_other_place(&self, number: TaskNumber) -> bool {
         let Some(entry) = self.tasks.get(&number) else { return false };
-        self.fleet.members().any(|member| {
-            member.connected
-                && !entry.class.avoid.contains(&member.profile.worker_id)
-                && member.profile.admits(entry.head.user_id, entry.head.spec.queue)
-                && crate::fleet::Fleet::score_of(member, &entry.class, 0, now).is_some()
-        })
+        self.fleet.members().any(|member| member.connected && Fleet::serves(member, &entry.class))
+    }
+
+    /// A run that went on with a session and failed otherwise: the next one begins anew, wherever it fits.
+    fn leave_session(&mut self, number: TaskNumber) {
+        let Some(entry) = self.tasks.get_mut(&number) else { return };
+        let Some(course) = entry.row.course.as_mut().filter(|course| course.resume.is_some()) else { return };
+        course.resume = None;
+        let avoid = std::mem::take(&mut entry.class.avoid);
+        entry.class = ClassKey::of(entry.head.user_id, &entry.head.spec, entry.row.course.as_deref(), &avoid);
     }
 
     pub(super) fn avoid(&mut self, number: TaskNumber, worker: WorkerId) {
@@ -294,7 +314,7 @@ impl Board {
             avoid.push(worker);
             avoid.sort_unstable();
         }
-        entry.class = ClassKey::of(entry.head.user_id, &entry.head.spec, &avoid);
+        entry.class = ClassKey::of(entry.head.user_id, &entry.head.spec, entry.row.course.as_deref(), &avoid);
     }
 
     pub(super) fn requeue(&mut self, number: TaskNumber, lease: Lease, ready_at: Timestamp, now: Timestamp) {

@@ -1,6 +1,8 @@
 //! The board driven by hand, with a world of its own: a clock that the test moves and workers that do as told.
 
 mod allocation;
+mod budgets;
+mod cascades;
 mod leases;
 mod limits;
 mod outcomes;
@@ -12,10 +14,10 @@ use std::time::Duration;
 
 use swarm_model::change::{Changes, LimitChange};
 use swarm_model::log::{LogLine, LogStream};
-use swarm_model::task::{Outcome, Priority, Queue, RunRecord, TaskResult, TaskSpec};
+use swarm_model::task::{Outcome, Priority, Queue, RetryPolicy, RunRecord, TaskInput, TaskResult, TaskSpec};
 use swarm_model::tool::{Account, ToolHealth, ToolInfo};
-use swarm_model::worker::{AttemptRef, Capabilities, LeaseTerms, Load, Pauses, ShareLimits, ToolGrant};
-use swarm_model::{FailureClass, TaskId, TaskNumber, TaskStatus, Timestamp, UserId, WorkerId};
+use swarm_model::worker::{AttemptRef, Capabilities, LeaseTerms, Load, Pauses, ProvenIsolation, ShareLimits, ToolGrant};
+use swarm_model::{FailureClass, Isolation, TaskId, TaskNumber, TaskStatus, Timestamp, UserId, WorkerId};
 use uuid::Uuid;
 
 use super::*;
@@ -63,6 +65,7 @@ fn profile(n: u16) -> WorkerProfile {
             agent_version: String::new(),
             labels: BTreeMap::new(),
             grants: vec![grant("demo", None, None)],
+            isolation: ProvenIsolation::default(),
         },
         pauses: Pauses::default(),
         draining: false,

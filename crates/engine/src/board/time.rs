@@ -26,6 +26,10 @@ pub(super) enum Timer {
     Lease(WorkerId),
     /// The limit of an account may be over.
     Limit,
+    /// The period of a budget is over.
+    Budgets,
+    /// Machines that left have had time to come back.
+    Absence,
 }
 
 /// How late a timer may be looked at before this counts as an absence of ours. A busy coordinator looks at every turn.
@@ -77,6 +81,8 @@ impl Board {
             Timer::WallClock(number, attempt) => self.end_wall_clock(number, attempt, now),
             Timer::Lease(worker) => self.end_lease(worker, now),
             Timer::Limit => self.fleet.limits_mut().open_due(now),
+            Timer::Budgets => self.roll_budgets(now),
+            Timer::Absence => self.end_absence(now),
         }
     }
 
@@ -86,9 +92,28 @@ impl Board {
             .get(&number)
             .is_some_and(|entry| matches!(entry.state, TaskState::Waiting { until: Some(until), .. } if until <= now));
         if is_due {
-            self.transition(number, TaskEvent::Wake { ready_at: now }, now);
-            self.task_event(EventKind::TaskQueued, number, None, now);
-            self.enqueue(number, now);
+            self.wake_now(number, now);
+        }
+    }
+
+    /// Puts a task that waits into its queue again.
+    pub(super) fn wake_now(&mut self, number: TaskNumber, now: Timestamp) {
+        if let Some(course) = self.tasks.get_mut(&number).and_then(|entry| entry.row.course.as_mut()) {
+            course.short = None;
+        }
+        self.transition(number, TaskEvent::Wake { ready_at: now }, now);
+        self.task_event(EventKind::TaskQueued, number, None, now);
+        self.arm_queue_wait(number);
+        self.enqueue(number, now);
+    }
+
+    /// Sets the timer of a task that may stand in its queue for so long.
+    pub(super) fn arm_queue_wait(&mut self, number: TaskNumber) {
+        let Some(entry) = self.tasks.get(&number) else { return };
+        if let Some(wait) = entry.head.spec.limits.queue_wait_ms
+            && entry.row.started_at.is_none()
+        {
+            self.timers.insert((entry.head.created_at + Duration::from_millis(wait), Timer::QueueWait(number)));
         }
     }
 
@@ -153,6 +178,7 @@ impl Board {
             self.lose(number, "lost contact with the machine", now);
         }
         self.fleet.remove(worker);
+        self.await_return(now);
         if was_connected {
             self.event(EventKind::WorkerOffline, None, None, Some(worker), None, Some("silent".to_owned()), now);
             self.effects.push(Effect::Silent { worker_id: worker });

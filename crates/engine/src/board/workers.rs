@@ -188,6 +188,7 @@ impl Board {
         }
         if holds_nothing {
             self.fleet.remove(worker);
+            self.await_return(now);
         } else {
             self.fleet.change(worker, now, |member| {
                 member.connected = false;

@@ -31,6 +31,7 @@ fn events(attempt: u32) -> Vec<TaskEvent> {
         TaskEvent::Accept { attempt },
         TaskEvent::Requeue { attempt, ready_at: at },
         TaskEvent::Park { attempt, reason: WaitReason::Quota, until: None },
+        TaskEvent::Hold { until: None },
         TaskEvent::Wake { ready_at: at },
         TaskEvent::Complete { attempt },
         TaskEvent::GiveUp { attempt, class: FailureClass::Server },
@@ -69,7 +70,11 @@ fn a_stale_attempt_changes_nothing() {
         for event in events(9) {
             let quotes_an_attempt = !matches!(
                 event,
-                TaskEvent::Assign(_) | TaskEvent::Wake { .. } | TaskEvent::QueueTimeout | TaskEvent::Cancel { .. }
+                TaskEvent::Assign(_)
+                    | TaskEvent::Hold { .. }
+                    | TaskEvent::Wake { .. }
+                    | TaskEvent::QueueTimeout
+                    | TaskEvent::Cancel { .. }
             );
             if quotes_an_attempt {
                 assert!(state.on(event).is_err(), "{state:?} took {event:?}");

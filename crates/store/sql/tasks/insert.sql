@@ -28,6 +28,7 @@ INSERT INTO tasks (
     retry_of,
     workflow_id,
     run_id,
-    node
+    node,
+    course
 )
 ROWS

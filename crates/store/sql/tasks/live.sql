@@ -3,7 +3,7 @@
 SELECT
     tasks.number, tasks.task_id, tasks.user_id, tasks.created_at, tasks.description, tasks.spec, tasks.version, tasks.status, tasks.attempt, tasks.failures, tasks.losses, tasks.log_seq, tasks.ready_at,
     tasks.worker_id, tasks.started_at, tasks.completed_at, tasks.tool, tasks.progress, tasks.failure_class, tasks.error, tasks.wait_reason, tasks.wait_until,
-    tasks.cancel_requested_at, tasks.idempotency_key, tasks.traceparent, tasks.retry_of, tasks.workflow_id, tasks.run_id, tasks.node,
+    tasks.cancel_requested_at, tasks.idempotency_key, tasks.traceparent, tasks.retry_of, tasks.workflow_id, tasks.run_id, tasks.node, tasks.course,
     (
         SELECT max(task_logs.last_n)
         FROM task_logs

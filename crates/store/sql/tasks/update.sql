@@ -18,7 +18,8 @@ WITH new (
     error,
     wait_reason,
     wait_until,
-    cancel_requested_at
+    cancel_requested_at,
+    course
 ) AS (ROWS)
 UPDATE tasks
 SET
@@ -38,7 +39,8 @@ SET
     error = new.error,
     wait_reason = new.wait_reason,
     wait_until = new.wait_until,
-    cancel_requested_at = new.cancel_requested_at
+    cancel_requested_at = new.cancel_requested_at,
+    course = new.course
 FROM new
 WHERE tasks.number = new.number
   AND tasks.version = new.version - 1

@@ -33,6 +33,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     migration!("share limits", "0002_share_limits"),
     migration!("usage", "0003_usage"),
     migration!("account limits", "0004_account_limits"),
+    migration!("budgets", "0005_budgets"),
 ];
 
 /// The version that this program knows.

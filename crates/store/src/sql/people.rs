@@ -33,6 +33,9 @@ const REVOKE_INVITATION: Statement = sql!("people/revoke_invitation");
 const SETTINGS: Statement = sql!("people/settings");
 const SET_SETTING: Statement = sql!("people/set_setting");
 const CLEAR_SETTING: Statement = sql!("people/clear_setting");
+const USER_SETTINGS: Statement = sql!("people/user_settings");
+const SET_USER_SETTING: Statement = sql!("people/set_user_setting");
+const CLEAR_USER_SETTING: Statement = sql!("people/clear_user_setting");
 
 #[async_trait]
 impl PeopleStore for SqlStore {
@@ -155,11 +158,27 @@ impl PeopleStore for SqlStore {
     }
 
     async fn settings(&self) -> Result<BTreeMap<String, serde_json::Value>, StoreError> {
-        let setting = |row: &Row| {
-            let fields = row.of("settings", "name");
-            Ok((fields.text("name")?, fields.json("value")?))
+        self.db.read(&SETTINGS, Vec::new()).await?.iter().map(|row| setting(row, "settings")).collect()
+    }
+
+    async fn user_settings(&self, user: UserId) -> Result<BTreeMap<String, serde_json::Value>, StoreError> {
+        self.db.read(&USER_SETTINGS, args![user]).await?.iter().map(|row| setting(row, "user_settings")).collect()
+    }
+
+    async fn set_user_setting(
+        &self,
+        user: UserId,
+        name: &str,
+        value: Option<&serde_json::Value>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.db.begin().await?;
+        match value {
+            Some(value) => tx.execute(&SET_USER_SETTING, args![user, name, json(value)?]).await?,
+            None => tx.execute(&CLEAR_USER_SETTING, args![user, name]).await?,
         };
-        self.db.read(&SETTINGS, Vec::new()).await?.iter().map(setting).collect()
+        audit::write(&mut tx, audit).await?;
+        tx.commit().await
     }
 
     async fn set_setting(
@@ -176,6 +195,11 @@ impl PeopleStore for SqlStore {
         audit::write(&mut tx, audit).await?;
         tx.commit().await
     }
+}
+
+fn setting(row: &Row, table: &'static str) -> Result<(String, serde_json::Value), StoreError> {
+    let fields = row.of(table, "name");
+    Ok((fields.text("name")?, fields.json("value")?))
 }
 
 /// A name as it is compared.

@@ -7,17 +7,18 @@ mod read;
 mod spec;
 
 use async_trait::async_trait;
+use swarm_model::budget::Budget;
 use swarm_model::change::{AccountLimit, Changes, EventRecord, LiveTask};
 use swarm_model::invariants::AuditedTask;
 use swarm_model::{EventId, TaskNumber, TaskRef, UserId, WorkerId};
 
 use crate::audit::AuditEntry;
 use crate::error::{Conflict, StoreError};
-use crate::sql::SqlStore;
 use crate::sql::database::{Database, Transaction};
 use crate::sql::statement::{Statement, sql};
 use crate::sql::usage;
 use crate::sql::value::{args, array};
+use crate::sql::{SqlStore, budgets};
 use crate::task::{
     AttemptOnWorker, Counters, EventScope, LogPage, StoredAttempt, StoredTask, TaskCounts, TaskFilter, TaskStore,
     TaskSummary,
@@ -45,6 +46,10 @@ impl TaskStore for SqlStore {
 
     async fn account_limits(&self) -> Result<Vec<AccountLimit>, StoreError> {
         read::account_limits(&self.db).await
+    }
+
+    async fn budgets(&self) -> Result<Vec<Budget>, StoreError> {
+        budgets::all(&self.db).await
     }
 
     async fn counters(&self) -> Result<Counters, StoreError> {

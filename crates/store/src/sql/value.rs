@@ -4,8 +4,8 @@ use serde::Serialize;
 use swarm_model::change::{AttemptStatus, EventKind};
 use swarm_model::task::WaitReason;
 use swarm_model::{
-    EventId, FailureClass, GrantId, KeyId, RunId, TaskId, TaskNumber, TaskStatus, Timestamp, TokenId, ToolName, UserId,
-    WorkerId, WorkflowId,
+    BudgetId, EventId, FailureClass, GrantId, KeyId, RunId, TaskId, TaskNumber, TaskStatus, Timestamp, TokenId,
+    ToolName, UserId, WorkerId, WorkflowId,
 };
 
 use crate::error::StoreError;
@@ -181,4 +181,4 @@ macro_rules! id_values {
     };
 }
 
-id_values!(GrantId, KeyId, RunId, TaskId, TokenId, UserId, WorkerId, WorkflowId);
+id_values!(BudgetId, GrantId, KeyId, RunId, TaskId, TokenId, UserId, WorkerId, WorkflowId);

@@ -94,6 +94,7 @@ impl<'a> Story<'a> {
             failure_class: None,
             error: None,
             log_seq: 0,
+            course: None,
         };
         Self { events, head, row, tool: demo(), began_at: None, now: START }
     }

@@ -1,5 +1,6 @@
 //! The suite that every backend passes: `task_store_suite!` on all three, `store_suite!` on both databases.
 
+pub(super) mod budgets;
 pub(super) mod logs;
 pub(super) mod people;
 pub(super) mod retention;
@@ -97,6 +98,10 @@ macro_rules! store_suite {
             a_new_password_ends_the_other_sessions,
             the_last_admin_stays,
             settings_are_kept_and_audited,
+            what_people_choose_is_their_own,
+        );
+        $crate::tests::suite::stamp!($open, budgets:
+            budgets_are_set_changed_and_removed,
         );
         $crate::tests::suite::stamp!($open, tokens:
             a_credential_is_found_by_its_hash_while_it_counts,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::catalogue::Listing;
 
 const OURS: &str = "https://api.openai.com/v1";
 
@@ -98,10 +99,7 @@ fn only_the_public_address_is_known_to_want_a_key() {
             .and_then(|account| account.with_key_for(&OPENAI, "openai-api"))
     };
     let Err(Obstacle::NeedsLogin(fix)) = resolve(None) else { panic!("no key is needed") };
-    assert!(
-        fix.contains("garageswarm worker prefs set tools.openai-api.api_key_file") && fix.contains("OPENAI_API_KEY"),
-        "{fix}"
-    );
+    assert!(fix.contains("garageswarm tool login openai-api") && fix.contains("OPENAI_API_KEY"), "{fix}");
     assert!(resolve(Some("http://127.0.0.1:8000/v1")).is_ok());
 }
 
@@ -135,4 +133,93 @@ fn no_key_shows() {
     let control =
         Account::resolve(&OPENAI, &settings(None, &[("OPENAI_API_KEY", "sk-\u{1}secret")]), &Variables::default());
     assert!(matches!(&control, Err(Obstacle::NeedsLogin(fix)) if !fix.contains("secret")), "{control:?}");
+}
+
+/// Settings with a key that the worker keeps, and the address that it was given for.
+fn keeping(url: Option<&str>, env: &[(&str, &str)], address: &str) -> ToolSettings {
+    let kept_key = Some(KeptKey::new(&http::address(address).unwrap(), "k"));
+    ToolSettings { kept_key, ..settings(url, env) }
+}
+
+#[test]
+fn a_kept_key_stands_between_the_settings_and_the_environment_and_goes_only_to_its_address() {
+    let env_both = [("OPENAI_API_KEY", "e"), ("OPENAI_BASE_URL", "https://env.example/v1")];
+    check(&keeping(None, &[], OURS), &env_both, OURS, Some("k"));
+    check(&keeping(None, &[], "https://kept.example/v1"), &env_both, "https://kept.example/v1", Some("k"));
+    check(&keeping(None, &[("OPENAI_API_KEY", "s")], OURS), &env_both, OURS, Some("s"));
+    // Where the settings name another address, the key stays here, and the environment's counts for its own.
+    check(&keeping(Some("https://set.example/v1"), &[], OURS), &env_both, "https://set.example/v1", None);
+    check(&keeping(Some("https://env.example/v2"), &[], OURS), &env_both, "https://env.example/v2", Some("e"));
+    check(
+        &keeping(Some("https://kept.example/v2"), &[], "https://kept.example/v1"),
+        &[],
+        "https://kept.example/v2",
+        Some("k"),
+    );
+    let sentence =
+        |settings: &ToolSettings| Account::resolve(&OPENAI, settings, &Variables::default()).unwrap().sentence();
+    assert_eq!(
+        sentence(&keeping(None, &[], OURS)),
+        format!("key: what `garageswarm tool login` kept; address: {OURS} (the provider's own)")
+    );
+    assert_eq!(
+        sentence(&keeping(Some("https://set.example/v1"), &[], OURS)),
+        "no key: what `garageswarm tool login` kept is for another address; address: https://set.example/v1 (url in \
+         worker.toml)"
+    );
+    let open = keeping(None, &[], "http://far.example/v1");
+    assert!(matches!(Account::resolve(&OPENAI, &open, &Variables::default()), Err(Obstacle::Missing(_))));
+}
+
+#[test]
+fn a_kept_key_is_read_back_and_one_out_of_reach_is_told_and_not_passed_over() {
+    let kept = KeptKey::new(&http::address(OURS).unwrap(), "sk-secret");
+    let secret = kept.to_secret().unwrap();
+    assert_eq!(KeptKey::from_secret(&secret), kept);
+    assert!(!format!("{kept:?}").contains("sk-secret"));
+    let environment = variables(&[("OPENAI_API_KEY", "e")]);
+    for gone in [KeptKey::out_of_reach("the keychain is locked"), KeptKey::from_secret("nonsense")] {
+        let settings = ToolSettings { kept_key: Some(gone), ..ToolSettings::default() };
+        let refused = Account::resolve(&OPENAI, &settings, &environment);
+        assert!(matches!(&refused, Err(Obstacle::NeedsLogin(fix)) if fix.contains("tool login")), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_taken_for_the_address_that_counts_and_only_where_the_provider_knows_it() {
+    let taken = async |settings: &ToolSettings, environment: &[(&str, &str)], says: Option<Listing>| {
+        let ask = says.map(|says| async move |_account: Account| says);
+        take(&OPENAI, " sk-new\n", settings, &variables(environment), ask).await
+    };
+    let models = || Some(Listing::Models(vec!["a".to_owned()]));
+    let plain = ToolSettings::default();
+    let key = taken(&plain, &[], models()).await.unwrap();
+    assert_eq!((key.address.as_str(), key.models), (OURS, Some(1)));
+    assert_eq!(key.key, KeptKey::new(&http::address(OURS).unwrap(), "sk-new"));
+    let there = [("OPENAI_BASE_URL", "https://env.example/v1"), ("OPENAI_API_KEY", "e")];
+    assert_eq!(taken(&plain, &there, None).await.unwrap().address, "https://env.example/v1");
+    let set = settings(Some("https://set.example/v1"), &[]);
+    assert_eq!(taken(&set, &there, None).await.unwrap().address, "https://set.example/v1");
+
+    let refused = taken(&plain, &[], Some(Listing::KeyRefused("no".to_owned()))).await;
+    assert!(matches!(refused, Err(KeyError::Refused { .. })), "{refused:?}");
+    let away = taken(&plain, &[], Some(Listing::Unreachable("down".to_owned()))).await.unwrap_err();
+    assert!(away.to_string().contains("--no-check"), "{away}");
+    for unusable in [
+        settings(None, &[("OPENAI_API_KEY", "s")]),
+        settings(Some("http://far.example/v1"), &[]),
+        ToolSettings { own_login: Some(true), ..ToolSettings::default() },
+    ] {
+        let refused = taken(&unusable, &[], models()).await;
+        assert!(matches!(refused, Err(KeyError::Unusable(_))), "{unusable:?} {refused:?}");
+    }
+    let broken = take(
+        &OPENAI,
+        "sk-\u{1}secret",
+        &plain,
+        &Variables::default(),
+        None::<fn(Account) -> std::future::Ready<Listing>>,
+    )
+    .await;
+    assert!(matches!(&broken, Err(KeyError::Unusable(words)) if !words.contains("secret")), "{broken:?}");
 }

@@ -23,7 +23,7 @@ use url::Url;
 pub(crate) use self::answer::{Answer, End, Tokens};
 use self::talk::Talk;
 use super::{Adapter, Patience, Plan, RunRequest, Way, known_name, prompt_of};
-use crate::account::{Account, Obstacle, Provider};
+use crate::account::{Account, KeyError, Obstacle, Provider, TakenKey, take};
 use crate::catalogue::{Catalogue, Listing};
 use crate::http;
 use crate::refusal::{Asked, MAX_BODY, Told};
@@ -113,10 +113,7 @@ impl Api {
         let health = match &listing {
             Listing::Models(_) => ToolHealth::Ready,
             Listing::KeyRefused(words) => ToolHealth::NeedsLogin {
-                fix: format!(
-                    "{words}: name another with `garageswarm worker prefs set tools.{}.api_key_file FILE`",
-                    self.dialect.tool()
-                ),
+                fix: format!("{words}: give another with `garageswarm tool login {}`", self.dialect.tool()),
             },
             Listing::Unreachable(words) => ToolHealth::Missing {
                 fix: format!(
@@ -176,9 +173,26 @@ impl Adapter for Api {
         Account::resolve(self.dialect.provider(), settings, &self.variables).ok().map(|account| account.sentence())
     }
 
+    async fn take_key(&self, key: &str, settings: &ToolSettings, check: bool) -> Result<TakenKey, KeyError> {
+        take_key(self.dialect, self.dialect.provider(), key, settings, &self.variables, check).await
+    }
+
     fn payer(&self, settings: &ToolSettings) -> Option<tool::Account> {
         self.resolve(settings).ok()?.payer()
     }
+}
+
+/// Takes a key for whoever asks this provider, in whatever name.
+pub(super) async fn take_key(
+    dialect: &'static dyn Dialect,
+    provider: &Provider,
+    key: &str,
+    settings: &ToolSettings,
+    variables: &Variables,
+    check: bool,
+) -> Result<TakenKey, KeyError> {
+    let ask = check.then_some(async |account: Account| list(dialect, &account).await);
+    take(provider, key, settings, variables, ask).await
 }
 
 /// Asks for the list of models. A server that answers, but not with one, is there all the same.

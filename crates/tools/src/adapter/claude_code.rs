@@ -17,10 +17,13 @@ use swarm_model::worker::RefusalReason;
 use uuid::Uuid;
 
 use self::stream::Stream;
+use super::anthropic_api::Anthropic;
+use super::api::take_key;
+use super::extra::{self, Owned};
 use super::ledger::Ledger;
 use super::program::{Identity, found, new_session, refuse_script, session_to_resume};
 use super::{Adapter, Needs, Patience, Plan, ProcessPlan, RunRequest, Way, known_name, path_text, prompt_of};
-use crate::account::{CLAUDE_CODE, Obstacle, Place};
+use crate::account::{CLAUDE_CODE, KeyError, Obstacle, Place, TakenKey};
 use crate::detect::{Versions, find_program, is_shell_script};
 use crate::environment;
 use crate::settings::ToolSettings;
@@ -33,6 +36,66 @@ const DEFAULT_PERMISSION_MODE: &str = "acceptEdits";
 /// The mode that the tool refuses to root outside a sandbox.
 const BYPASS: &str = "bypassPermissions";
 const CONFIG_DIR: &str = "CLAUDE_CONFIG_DIR";
+/// Prompt, output, session, permissions and what goes with them are ours.
+const OWNED: Owned = Owned {
+    tool: "Claude Code",
+    names: &[
+        "print",
+        "outputformat",
+        "inputformat",
+        "verbose",
+        "includepartialmessages",
+        "includehookevents",
+        "forwardsubagenttext",
+        "brief",
+        "replayusermessages",
+        "jsonschema",
+        "promptsuggestions",
+        "model",
+        "permissionmode",
+        "permissionprompttool",
+        "permissionprompts",
+        "dangerouslyskippermissions",
+        "allowdangerouslyskippermissions",
+        "allowedtools",
+        "sessionid",
+        "resume",
+        "resumesessionat",
+        "continue",
+        "forksession",
+        "frompr",
+        "sessionpersistence",
+        // Settings may hold permissions, addresses and keys.
+        "settings",
+        "settingsources",
+        "strictmcpconfig",
+        "systemprompt",
+        "systempromptfile",
+        "appendsystemprompt",
+        "appendsystempromptfile",
+        "maxbudgetusd",
+        "bare",
+        "worktree",
+        "tmux",
+        "background",
+        "bg",
+        "cloud",
+        "desktop",
+        "environment",
+        "remote",
+        "remotecontrol",
+        "teleport",
+        "sdkurl",
+        "init",
+        "initonly",
+        "maintenance",
+        "help",
+        "version",
+    ],
+    entries: None,
+};
+/// Whom it talks to with a login of its own.
+const LOGIN_HOSTS: [&str; 3] = ["claude.ai", "console.anthropic.com", "platform.claude.com"];
 
 /// The adapter for Claude Code.
 #[derive(Debug)]
@@ -84,6 +147,7 @@ impl Adapter for ClaudeCode {
                 env: variables(request, settings, &identity)?,
                 stdin: prompt.to_owned(),
                 needs: Needs::default(),
+                reach: identity.reach(request, login_place(&identity, settings), &LOGIN_HOSTS)?,
                 parser: Box::new(Stream::new(ledger)),
             }),
             model: Some(model),
@@ -92,6 +156,18 @@ impl Adapter for ClaudeCode {
 
     fn account(&self, settings: &ToolSettings) -> Option<String> {
         Some(self.identity(settings).ok()?.sentence())
+    }
+
+    fn check(&self, settings: &ToolSettings) -> Result<(), String> {
+        extra::check(&settings.args, &OWNED).map_err(|obstacle| obstacle.words().to_owned())
+    }
+
+    async fn take_key(&self, key: &str, settings: &ToolSettings, check: bool) -> Result<TakenKey, KeyError> {
+        take_key(&Anthropic, &CLAUDE_CODE, key, settings, &self.variables, check).await
+    }
+
+    fn own_login(&self) -> Option<&'static str> {
+        Some("run `claude` once on this machine and sign in")
     }
 
     fn payer(&self, settings: &ToolSettings) -> Option<tool::Account> {
@@ -132,6 +208,7 @@ fn arguments(
     if let Some(cost) = request.limits.cost_microusd {
         argv.push(format!("--max-budget-usd={:.6}", cost as f64 / 1e6));
     }
+    argv.extend(settings.args.iter().cloned());
     argv
 }
 
@@ -172,6 +249,7 @@ fn permission_mode(settings: &ToolSettings) -> &str {
 
 /// The program, if it can be started as the settings ask.
 fn usable_program(settings: &ToolSettings) -> Result<PathBuf, Obstacle> {
+    extra::check(&settings.args, &OWNED)?;
     let program = find_program("claude", settings.path.as_deref()).ok_or_else(|| {
         Obstacle::Missing("install Claude Code (npm install -g @anthropic-ai/claude-code), or set its path".to_owned())
     })?;
@@ -200,14 +278,17 @@ fn check_login(identity: &Identity, settings: &ToolSettings) -> Result<(), Obsta
         )));
     }
     Err(Obstacle::NeedsLogin(
-        "run `claude` once on this machine and sign in, or set api_key_file for claude-code in worker.toml".to_owned(),
+        "run `claude` once on this machine and sign in, or give it a key: `garageswarm tool login claude-code --key`"
+            .to_owned(),
     ))
 }
 
 fn has_own_login(identity: &Identity, settings: &ToolSettings) -> bool {
-    let configured = settings.env.get(CONFIG_DIR).or(identity.home.as_ref()).map(PathBuf::from);
-    let usual = || std::env::home_dir().map(|home| home.join(".claude"));
-    configured.or_else(usual).is_some_and(|folder| holds_credentials(&folder))
+    login_place(identity, settings).is_some_and(|folder| holds_credentials(&folder))
+}
+
+fn login_place(identity: &Identity, settings: &ToolSettings) -> Option<PathBuf> {
+    identity.login_place(settings.env.get(CONFIG_DIR), ".claude")
 }
 
 fn holds_credentials(folder: &Path) -> bool {

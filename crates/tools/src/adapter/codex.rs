@@ -18,10 +18,13 @@ use swarm_model::worker::RefusalReason;
 use uuid::Uuid;
 
 use self::stream::Stream;
+use super::api::take_key;
+use super::extra::{self, Owned};
 use super::ledger::Ledger;
+use super::openai_api::OpenAi;
 use super::program::{Identity, NpmProgram, Pricing, check_mode, found, npm_program, session_to_resume};
 use super::{Adapter, Needs, Patience, Plan, ProcessPlan, RunRequest, Way, known_name, path_text, prompt_of};
-use crate::account::{CODEX, Obstacle, Place};
+use crate::account::{CODEX, KeyError, Obstacle, Place, TakenKey};
 use crate::detect::{NodeProgram, Versions};
 use crate::environment;
 use crate::settings::ToolSettings;
@@ -35,6 +38,61 @@ const SANDBOXES: [&str; 3] = ["read-only", DEFAULT_SANDBOX, "danger-full-access"
 const PROGRAM: NpmProgram =
     NpmProgram { tool: "Codex", command: "codex", package: "@openai/codex", script: "bin/codex.js" };
 const HOME: &str = "CODEX_HOME";
+/// Prompt, output, session, sandbox and what goes with them are ours.
+const OWNED: Owned = Owned {
+    tool: "Codex",
+    names: &[
+        "json",
+        "experimentaljson",
+        "color",
+        "outputlastmessage",
+        "outputschema",
+        "skipgitrepocheck",
+        "model",
+        "oss",
+        "localprovider",
+        "sandbox",
+        "askforapproval",
+        "fullauto",
+        "yolo",
+        "dangerouslybypassapprovalsandsandbox",
+        "dangerouslybypasshooktrust",
+        "approveforme",
+        "trust",
+        "ignorerules",
+        // They say what `config` says, in other words.
+        "enable",
+        "disable",
+        "cd",
+        "worktree",
+        "last",
+        "all",
+        "ephemeral",
+        "remote",
+        "remoteauthtokenenv",
+        "help",
+        "version",
+    ],
+    entries: Some((
+        "config",
+        &[
+            "sandbox_mode",
+            "approval_policy",
+            "features.unbounded_connection_retries",
+            "features.plugins",
+            "features.apps",
+            "check_for_update_on_startup",
+            "analytics.enabled",
+            "shell_environment_policy",
+            "model",
+            "model_provider",
+            "model_providers",
+            "developer_instructions",
+        ],
+    )),
+};
+/// Whom it talks to with a login of its own.
+const LOGIN_HOSTS: [&str; 2] = ["chatgpt.com", "auth.openai.com"];
 
 /// The adapter for Codex.
 #[derive(Debug)]
@@ -89,6 +147,7 @@ impl Adapter for Codex {
                 env: variables(request, settings, &identity)?,
                 stdin: prompt.to_owned(),
                 needs: Needs { folders, files: Vec::new() },
+                reach: identity.reach(request, login_place(&identity, settings), &LOGIN_HOSTS)?,
                 parser: Box::new(Stream::new(ledger, pricing)),
             }),
             model: model.map(str::to_owned),
@@ -97,6 +156,18 @@ impl Adapter for Codex {
 
     fn account(&self, settings: &ToolSettings) -> Option<String> {
         Some(self.identity(settings).ok()?.sentence())
+    }
+
+    fn check(&self, settings: &ToolSettings) -> Result<(), String> {
+        extra::check(&settings.args, &OWNED).map_err(|obstacle| obstacle.words().to_owned())
+    }
+
+    async fn take_key(&self, key: &str, settings: &ToolSettings, check: bool) -> Result<TakenKey, KeyError> {
+        take_key(&OpenAi, &CODEX, key, settings, &self.variables, check).await
+    }
+
+    fn own_login(&self) -> Option<&'static str> {
+        Some("run `codex login` once on this machine")
     }
 
     fn payer(&self, settings: &ToolSettings) -> Option<tool::Account> {
@@ -121,6 +192,7 @@ fn arguments(
     argv.extend(["--json", "--skip-git-repo-check"].map(str::to_owned));
     argv.extend(model.map(|model| format!("--model={model}")));
     argv.extend(configuration(system, settings, identity).into_iter().map(|line| format!("--config={line}")));
+    argv.extend(settings.args.iter().cloned());
     argv.push("-".to_owned());
     Ok(argv)
 }
@@ -200,6 +272,7 @@ fn sandbox(settings: &ToolSettings) -> &str {
 /// The program, if it can be started as the settings ask. npm puts a script for Node on PATH; others the program.
 fn usable_program(settings: &ToolSettings) -> Result<NodeProgram, Obstacle> {
     check_mode(sandbox(settings), &SANDBOXES, "Codex")?;
+    extra::check(&settings.args, &OWNED)?;
     npm_program(&PROGRAM, settings)
 }
 
@@ -218,15 +291,17 @@ fn check_login(identity: &Identity, settings: &ToolSettings) -> Result<(), Obsta
         )));
     }
     Err(Obstacle::NeedsLogin(
-        "run `codex login` once on this machine, or set api_key_file for codex in worker.toml".to_owned(),
+        "run `codex login` once on this machine, or give it a key: `garageswarm tool login codex --key`".to_owned(),
     ))
 }
 
 fn has_own_login(identity: &Identity, settings: &ToolSettings) -> bool {
-    let configured = settings.env.get(HOME).or(identity.home.as_ref()).map(PathBuf::from);
-    let usual = || std::env::home_dir().map(|home| home.join(".codex"));
-    let home = configured.or_else(usual);
+    let home = login_place(identity, settings);
     home.is_some_and(|home| home.join("auth.json").is_file() || may_be_signed_in(&home))
+}
+
+fn login_place(identity: &Identity, settings: &ToolSettings) -> Option<PathBuf> {
+    identity.login_place(settings.env.get(HOME), ".codex")
 }
 
 /// Where the person chose the system's keychain, or a provider that may want no login, only the tool knows.

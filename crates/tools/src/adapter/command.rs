@@ -9,7 +9,7 @@ use swarm_model::tool::{ToolHealth, ToolInfo};
 use swarm_model::worker::RefusalReason;
 use swarm_model::{FailureClass, ToolName};
 
-use super::{Adapter, Needs, OutputParser, Patience, Plan, ProcessPlan, RunRequest, Way, known_name};
+use super::{Adapter, Needs, OutputParser, Patience, Plan, ProcessPlan, Reach, RunRequest, Way, known_name};
 use crate::environment;
 use crate::event::{Failure, Final, ToolEvent, head};
 use crate::framer::{Framed, Framer, Overlong, lossy};
@@ -68,6 +68,7 @@ impl Adapter for Command {
                 env,
                 stdin: stdin.clone().unwrap_or_default(),
                 needs: Needs::default(),
+                reach: Reach::default(),
                 parser: Box::new(Lines::new()),
             }),
         })
@@ -76,7 +77,7 @@ impl Adapter for Command {
 
 /// Output line by line; the exit code decides.
 #[derive(Debug)]
-struct Lines {
+pub(crate) struct Lines {
     stdout: Framer,
     stderr: Framer,
     answer: Tail,
@@ -86,7 +87,7 @@ struct Lines {
 }
 
 impl Lines {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             stdout: Framer::new(MAX_ENTRY_BYTES, Overlong::Cut),
             stderr: Framer::new(MAX_ENTRY_BYTES, Overlong::Cut),

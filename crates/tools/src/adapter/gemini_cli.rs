@@ -19,9 +19,12 @@ use swarm_model::tool::{self, ToolInfo};
 use swarm_model::worker::RefusalReason;
 
 use self::stream::Stream;
+use super::api::take_key;
+use super::extra::{self, Owned};
+use super::gemini_api::Gemini;
 use super::program::{Identity, NpmProgram, Pricing, check_mode, found, new_session, npm_program, session_to_resume};
 use super::{Adapter, Needs, Patience, Plan, ProcessPlan, RunRequest, Way, known_name, path_text, prompt_of};
-use crate::account::{GEMINI, Obstacle};
+use crate::account::{GEMINI, KeyError, Obstacle, TakenKey};
 use crate::detect::{NodeProgram, Versions};
 use crate::environment;
 use crate::settings::ToolSettings;
@@ -33,8 +36,42 @@ const DEFAULT_MODEL: &str = "flash";
 const DEFAULT_MODE: &str = "auto_edit";
 const MODES: [&str; 4] = ["default", DEFAULT_MODE, "yolo", "plan"];
 const HOME: &str = "GEMINI_CLI_HOME";
+/// Whom it talks to with a login of its own.
+const LOGIN_HOSTS: [&str; 3] = ["cloudcode-pa.googleapis.com", "oauth2.googleapis.com", "www.googleapis.com"];
 const PROGRAM: NpmProgram =
     NpmProgram { tool: "Gemini CLI", command: "gemini", package: "@google/gemini-cli", script: "bundle/gemini.js" };
+/// Prompt, output, session, approval and what goes with them are ours.
+const OWNED: Owned = Owned {
+    tool: "Gemini CLI",
+    names: &[
+        "prompt",
+        "promptinteractive",
+        "outputformat",
+        "rawoutput",
+        "acceptrawoutputrisk",
+        "screenreader",
+        "model",
+        "approvalmode",
+        "yolo",
+        "allowedtools",
+        "policy",
+        "adminpolicy",
+        "skiptrust",
+        "sessionid",
+        "sessionfile",
+        "resume",
+        "listsessions",
+        "deletesession",
+        "listextensions",
+        "acp",
+        "experimentalacp",
+        "worktree",
+        "debug",
+        "help",
+        "version",
+    ],
+    entries: None,
+};
 /// The tool reads no more from its standard input, and says nothing of the rest.
 const MAX_PROMPT_BYTES: usize = 8 * 1024 * 1024;
 
@@ -93,6 +130,7 @@ impl Adapter for GeminiCli {
                 env: variables(&home, request, settings, &identity)?,
                 stdin: input(prompt, system)?,
                 needs: Needs { folders: Vec::new(), files },
+                reach: identity.reach(request, Some(home.join(".gemini")), &LOGIN_HOSTS)?,
                 parser: Box::new(Stream::new(home, pricing)),
             }),
             model: Some(model),
@@ -101,6 +139,18 @@ impl Adapter for GeminiCli {
 
     fn account(&self, settings: &ToolSettings) -> Option<String> {
         Some(self.identity(settings).ok()?.sentence())
+    }
+
+    fn check(&self, settings: &ToolSettings) -> Result<(), String> {
+        extra::check(&settings.args, &OWNED).map_err(|obstacle| obstacle.words().to_owned())
+    }
+
+    async fn take_key(&self, key: &str, settings: &ToolSettings, check: bool) -> Result<TakenKey, KeyError> {
+        take_key(&Gemini, &GEMINI, key, settings, &self.variables, check).await
+    }
+
+    fn own_login(&self) -> Option<&'static str> {
+        Some("run `gemini` once on this machine and sign in")
     }
 
     fn payer(&self, settings: &ToolSettings) -> Option<tool::Account> {
@@ -131,6 +181,7 @@ fn arguments(
             None => format!("--resume={id}"),
         },
     });
+    argv.extend(settings.args.iter().cloned());
     Ok(argv)
 }
 
@@ -209,6 +260,7 @@ fn own_home(settings: &ToolSettings, identity: &Identity) -> Option<PathBuf> {
 /// The program, if it can be started as the settings ask.
 fn usable_program(settings: &ToolSettings) -> Result<NodeProgram, Obstacle> {
     check_mode(mode(settings), &MODES, "Gemini CLI")?;
+    extra::check(&settings.args, &OWNED)?;
     npm_program(&PROGRAM, settings)
 }
 
@@ -218,7 +270,8 @@ fn check_login(identity: &Identity, settings: &ToolSettings) -> Result<(), Obsta
         return Ok(());
     }
     Err(Obstacle::NeedsLogin(
-        "run `gemini` once on this machine and sign in, or set api_key_file for gemini-cli in worker.toml".to_owned(),
+        "run `gemini` once on this machine and sign in, or give it a key: `garageswarm tool login gemini-cli --key`"
+            .to_owned(),
     ))
 }
 

@@ -16,8 +16,8 @@ use swarm_model::worker::RefusalReason;
 use swarm_model::{FailureClass, ToolName};
 
 use super::{Adapter, Conversation, EventSink, Patience, Plan, RunRequest, Way, known_name, prompt_of};
-use crate::account::{Account, OLLAMA, Obstacle};
-use crate::catalogue::PROBE_TIMEOUT;
+use crate::account::{Account, KeyError, OLLAMA, Obstacle, TakenKey, take};
+use crate::catalogue::{Listing, PROBE_TIMEOUT};
 use crate::event::{Failure, Final, ToolEvent, head};
 use crate::framer::{Framed, Framer, Overlong, lossy};
 use crate::http;
@@ -98,6 +98,16 @@ impl Adapter for Ollama {
 
     fn account(&self, settings: &ToolSettings) -> Option<String> {
         self.resolve(settings).ok().map(|account| account.sentence())
+    }
+
+    /// A server by itself wants none; what stands before it may.
+    async fn take_key(&self, key: &str, settings: &ToolSettings, check: bool) -> Result<TakenKey, KeyError> {
+        let ask = check.then_some(async |account: Account| match version_and_models(&account).await {
+            Ok((_, models)) => Listing::Models(models),
+            Err(error) if error.is_status() => Listing::KeyRefused(http::broken(&error)),
+            Err(error) => Listing::Unreachable(http::broken(&error)),
+        });
+        take(&OLLAMA, key, settings, &self.variables, ask).await
     }
 }
 

@@ -1,15 +1,16 @@
 //! What the adapters of command-line agents ask of the machine alike: the program, the login, the session.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use swarm_model::ToolName;
 use swarm_model::task::{CostKind, Usage};
 use swarm_model::tool::{self, ToolHealth, ToolInfo};
 use swarm_model::worker::RefusalReason;
+use url::Url;
 use uuid::Uuid;
 
 use super::ledger::Totals;
-use super::{RunRequest, path_text};
+use super::{Reach, RunRequest, path_text};
 use crate::account::{Account, Obstacle, Place, Provider};
 use crate::detect::{NodeProgram, NotStartable, Versions, find_program, node_program};
 use crate::prices::priced;
@@ -35,11 +36,44 @@ impl Identity {
         variables: &Variables,
     ) -> Result<Self, Obstacle> {
         // Whoever wants their own login wants no key that lies about.
-        let keys = if settings.own_login == Some(true) { &Variables::default() } else { variables };
-        let account = Account::resolve(provider, settings, keys)?;
+        let account = if settings.own_login == Some(true) {
+            let settings = ToolSettings { kept_key: None, ..settings.clone() };
+            Account::resolve(provider, &settings, &Variables::default())?
+        } else {
+            Account::resolve(provider, settings, variables)?
+        };
         let own_login = settings.own_login.unwrap_or_else(|| account.is_unset());
         let home = if own_login { variables.get(home).map(str::to_owned) } else { None };
         Ok(Self { account, own_login, home })
+    }
+
+    /// What a sandbox must leave it: the address of its model, and the person's login where it works with that, which
+    /// is lent to nobody else. `login` is where that is, `hosts` is whom it talks to.
+    pub(super) fn reach(
+        &self,
+        request: &RunRequest,
+        login: Option<PathBuf>,
+        hosts: &[&str],
+    ) -> Result<Reach, RefusalReason> {
+        let mut endpoints = vec![self.account.base.clone()];
+        if !self.own_login || !request.confinement.is_sandbox() {
+            return Ok(Reach { endpoints, login: Vec::new() });
+        }
+        if !request.confinement.by_owner {
+            let fix = format!(
+                "the owner's own login stays out of other people's sandboxes: set api_key_file for {} in worker.toml",
+                request.tool
+            );
+            return Err(RefusalReason::ToolNeedsLogin { fix });
+        }
+        endpoints.extend(hosts.iter().filter_map(|host| Url::parse(&format!("https://{host}")).ok()));
+        Ok(Reach { endpoints, login: login.into_iter().collect() })
+    }
+
+    /// Where the person's login is: as configured, else a folder in their home.
+    pub(super) fn login_place(&self, configured: Option<&String>, usual: &str) -> Option<PathBuf> {
+        let place = configured.or(self.home.as_ref()).map(PathBuf::from);
+        place.or_else(|| Some(std::env::home_dir()?.join(usual)))
     }
 
     /// Whose allowance is used.

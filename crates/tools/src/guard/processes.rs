@@ -14,18 +14,31 @@ const MAX_ROUNDS: u32 = 500;
 #[derive(Debug)]
 pub(super) struct Tree {
     guard: Pid,
+    /// Holds the sandbox, and lives until nobody else does.
+    holder: Option<Pid>,
 }
 
 impl Tree {
-    pub(super) fn new(_first: Pid) -> Self {
-        Self { guard: getpid() }
+    pub(super) fn of(_first: Pid) -> Self {
+        Self { guard: getpid(), holder: None }
+    }
+
+    pub(super) fn held_by(holder: Pid) -> Self {
+        Self { guard: getpid(), holder: Some(holder) }
     }
 
     /// Sends a signal to every living descendant; returns how many there were.
     pub(super) fn signal(&self, signal: Signal) -> u32 {
-        let descendants = Snapshot::take().descendants(&HashSet::from([self.guard.as_raw()]));
+        let snapshot = Snapshot::take();
+        let descendants = snapshot.descendants(&HashSet::from([self.guard.as_raw()]));
+        let holder = self.holder.map(Pid::as_raw);
+        // The holder and the init below it are ours, and reap what ends; only KILL takes all at once.
+        let is_ours = |pid: i32| {
+            signal != Signal::SIGKILL
+                && holder.is_some_and(|holder| pid == holder || snapshot.parents.get(&pid) == Some(&holder))
+        };
         let mut n_told = 0;
-        for pid in descendants {
+        for pid in descendants.into_iter().filter(|pid| !is_ours(*pid)) {
             // One that ended in between is no failure.
             n_told += u32::from(kill(Pid::from_raw(pid), signal).is_ok());
         }

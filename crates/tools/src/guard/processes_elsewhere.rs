@@ -11,7 +11,7 @@ pub(super) struct Tree {
 
 #[cfg(unix)]
 impl Tree {
-    pub(super) fn new(first: nix::unistd::Pid) -> Self {
+    pub(super) fn of(first: nix::unistd::Pid) -> Self {
         Self { group: first }
     }
 

@@ -1,6 +1,6 @@
 //! What the guard is given, and what it leaves in the status file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,53 @@ pub struct Spec {
     pub stdin_file: Option<PathBuf>,
     /// Where [`Ended`] is written.
     pub status_file: PathBuf,
+    /// What alone the program sees of the machine; none lets it see what its account sees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<Sandbox>,
+}
+
+/// What a program in a sandbox sees of the machine: these files, processes of its own, and this network.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sandbox {
+    /// What the program takes for its home.
+    pub home: PathBuf,
+    /// The files, in any order: what lies deeper stands on top.
+    pub mounts: Vec<Mount>,
+    /// The network; none leaves the machine's own as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
+}
+
+/// A file or folder in a sandbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    /// Where it is in the sandbox.
+    pub at: PathBuf,
+    /// What is there.
+    pub shows: Shows,
+}
+
+/// What is shown in a place of a sandbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shows {
+    /// A file or folder of the machine, to be read.
+    Read(PathBuf),
+    /// The same, to be written too.
+    Write(PathBuf),
+    /// A link with this target.
+    Link(PathBuf),
+    /// An empty folder, whatever the machine has there.
+    Nothing,
+}
+
+/// The network of a sandbox that is cut off.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Network {
+    /// Ports of this machine's loopback address that are reached under the same number.
+    pub ports: BTreeSet<u16>,
+    /// Hosts that are reached through the guard's proxy: `example.org`, or `*.example.org` for all below it.
+    pub hosts: Vec<String>,
 }
 
 impl fmt::Debug for Spec {
@@ -88,22 +135,37 @@ pub enum StartFailureKind {
     NotFound,
     /// It may not be executed.
     Denied,
+    /// Its sandbox cannot be made.
+    Sandbox,
     /// Something else.
     Other,
 }
 
-impl Ended {
-    /// The end of a program that did not start.
-    pub(super) fn not_started(error: &std::io::Error) -> Self {
+impl StartFailure {
+    /// What the system said.
+    pub(super) fn of(error: &std::io::Error) -> Self {
         let kind = match error.kind() {
             std::io::ErrorKind::NotFound => StartFailureKind::NotFound,
             std::io::ErrorKind::PermissionDenied => StartFailureKind::Denied,
             _ => StartFailureKind::Other,
         };
-        let start_failure = Some(StartFailure { kind, message: error.to_string() });
-        Self { code: None, signal: None, by: EndedBy::Itself, swept: 0, left: 0, start_failure }
+        Self { kind, message: error.to_string() }
     }
 
+    /// No sandbox is built for this system: a run that must have one does not start.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn no_sandbox() -> Self {
+        let message = "this build has no sandbox for this system".to_owned();
+        Self { kind: StartFailureKind::Sandbox, message }
+    }
+}
+
+impl Ended {
+    /// The end of a program that did not start.
+    pub(super) fn not_started(failure: StartFailure) -> Self {
+        let start_failure = Some(failure);
+        Self { code: None, signal: None, by: EndedBy::Itself, swept: 0, left: 0, start_failure }
+    }
     /// The code as a shell would give it: 128 and the signal, 127 and 126 for what did not start.
     pub fn shell_code(&self) -> Option<i32> {
         match (&self.start_failure, self.code, self.signal) {

@@ -4,6 +4,7 @@
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -11,8 +12,12 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
+#[cfg(target_os = "linux")]
+use super::network;
 use super::processes::Tree;
-use super::{Ended, EndedBy, Order, Spec};
+#[cfg(target_os = "linux")]
+use super::sandbox::{self, Confined};
+use super::{Ended, EndedBy, Order, Spec, StartFailure};
 
 /// How long a clean exit may take to be followed by the end of everything else before anyone is told.
 const SETTLE: Duration = Duration::from_millis(2);
@@ -51,34 +56,69 @@ pub(super) fn block_signals() -> std::io::Result<()> {
     Ok(asking_signals().thread_block()?)
 }
 
-pub(super) fn run(spec: &Spec, orders: &mpsc::SyncSender<Order>, inbox: &mpsc::Receiver<Order>) -> Ended {
-    watch_signals(orders.clone());
+/// A tool that runs.
+#[derive(Debug)]
+pub(super) enum Started {
+    /// Beside us: a child of the guard.
+    Plain(Pid),
+    /// In a sandbox.
     #[cfg(target_os = "linux")]
-    if let Err(errno) = nix::sys::prctl::set_child_subreaper(true) {
-        return Ended::not_started(&errno.into());
-    }
-    let first = match start(spec) {
-        Ok(pid) => pid,
-        Err(error) => return Ended::not_started(&error),
-    };
-    reap(first, orders.clone());
-    oversee(spec, first, inbox)
+    Confined(Confined),
 }
 
-fn start(spec: &Spec) -> std::io::Result<Pid> {
+/// Starts the tool. Called while this process has one thread.
+pub(super) fn start(spec: &Spec) -> Result<Started, StartFailure> {
+    #[cfg(target_os = "linux")]
+    nix::sys::prctl::set_child_subreaper(true).map_err(|errno| StartFailure::of(&errno.into()))?;
+    let stdin = open_stdin(spec).map_err(|error| StartFailure::of(&error))?;
+    #[cfg(target_os = "linux")]
+    if let Some(sandbox) = &spec.sandbox {
+        return sandbox::start(spec, sandbox, stdin).map(Started::Confined);
+    }
+    #[cfg(not(target_os = "linux"))]
+    if spec.sandbox.is_some() {
+        return Err(StartFailure::no_sandbox());
+    }
+    start_plain(spec, stdin).map(Started::Plain).map_err(|error| StartFailure::of(&error))
+}
+
+pub(super) fn run(
+    spec: &Spec,
+    started: Started,
+    orders: &mpsc::SyncSender<Order>,
+    inbox: &mpsc::Receiver<Order>,
+) -> Ended {
+    watch_signals(orders.clone());
+    match started {
+        Started::Plain(first) => {
+            reap(Some(first), None, orders.clone());
+            oversee(spec, &Tree::of(first), inbox)
+        }
+        #[cfg(target_os = "linux")]
+        Started::Confined(mut confined) => {
+            let holder = confined.holder;
+            if let Some(allowed) = spec.sandbox.as_ref().and_then(|sandbox| sandbox.network.as_ref()) {
+                network::serve(confined.take_doors(), allowed);
+            }
+            reap(None, Some(watch_confined(confined, orders.clone())), orders.clone());
+            oversee(spec, &Tree::held_by(holder), inbox)
+        }
+    }
+}
+
+fn open_stdin(spec: &Spec) -> std::io::Result<Stdio> {
+    let Some(path) = &spec.stdin_file else { return Ok(Stdio::null()) };
+    let file = std::fs::File::open(path)?;
+    // The prompt does not stay on the disk for longer than it must.
+    std::fs::remove_file(path)?;
+    Ok(Stdio::from(file))
+}
+
+fn start_plain(spec: &Spec, stdin: Stdio) -> std::io::Result<Pid> {
     let (program, arguments) = spec
         .argv
         .split_first()
         .ok_or_else(|| std::io::Error::new(std::io::ErrorKind::NotFound, "the argument vector is empty"))?;
-    let stdin = match &spec.stdin_file {
-        Some(path) => {
-            let file = std::fs::File::open(path)?;
-            // The prompt does not stay on the disk for longer than it must.
-            std::fs::remove_file(path)?;
-            Stdio::from(file)
-        }
-        None => Stdio::null(),
-    };
     let mut command = Command::new(program);
     command.args(arguments).env_clear().envs(&spec.env).current_dir(&spec.cwd).stdin(stdin);
     with_own_session(&mut command);
@@ -112,26 +152,41 @@ fn with_own_session(command: &mut Command) {
     }
 }
 
-/// Reaps the tool, and as a subreaper everyone who lost a parent, until no child is left.
-fn reap(first: Pid, orders: mpsc::SyncSender<Order>) {
+/// Reaps the tool, and as a subreaper everyone who lost a parent, until no child is left. The tool of a sandbox is
+/// reaped inside it: `told` ends once that was told.
+fn reap(first: Option<Pid>, told: Option<JoinHandle<()>>, orders: mpsc::SyncSender<Order>) {
     std::thread::spawn(move || {
+        let mut told = told;
         loop {
             let order = match waitpid(None, None) {
-                Ok(WaitStatus::Exited(pid, code)) if pid == first => {
+                Ok(WaitStatus::Exited(pid, code)) if Some(pid) == first => {
                     Order::FirstEnded { code: Some(code), signal: None }
                 }
-                Ok(WaitStatus::Signaled(pid, signal, _)) if pid == first => {
+                Ok(WaitStatus::Signaled(pid, signal, _)) if Some(pid) == first => {
                     Order::FirstEnded { code: None, signal: Some(signal as i32) }
                 }
                 Ok(_) | Err(Errno::EINTR) => continue,
                 Err(_) => Order::NoneLeft,
             };
             let last = matches!(order, Order::NoneLeft);
+            // How the tool ended comes before the word that nobody is left.
+            drop(last.then(|| told.take().map(JoinHandle::join)));
             if orders.send(order).is_err() || last {
                 return;
             }
         }
     });
+}
+
+/// Passes on how the tool of a sandbox ended.
+#[cfg(target_os = "linux")]
+fn watch_confined(confined: Confined, orders: mpsc::SyncSender<Order>) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        if let Some((code, signal)) = confined.wait() {
+            // A guard that is on its way out needs it no more.
+            drop(orders.send(Order::FirstEnded { code, signal }));
+        }
+    })
 }
 
 fn watch_signals(orders: mpsc::SyncSender<Order>) {
@@ -144,8 +199,7 @@ fn watch_signals(orders: mpsc::SyncSender<Order>) {
     });
 }
 
-fn oversee(spec: &Spec, first: Pid, inbox: &mpsc::Receiver<Order>) -> Ended {
-    let tree = Tree::new(first);
+fn oversee(spec: &Spec, tree: &Tree, inbox: &mpsc::Receiver<Order>) -> Ended {
     let mut ended = Ended { code: None, signal: None, by: EndedBy::Itself, swept: 0, left: 0, start_failure: None };
     let mut phase = Phase::Running;
     let mut first_lives = true;
@@ -167,13 +221,13 @@ fn oversee(spec: &Spec, first: Pid, inbox: &mpsc::Receiver<Order>) -> Ended {
                     ended.by = by;
                 }
                 if matches!(phase, Phase::Running | Phase::Settling { .. }) {
-                    phase = ask(spec, &tree, first_lives, &mut ended);
+                    phase = ask(spec, tree, first_lives, &mut ended);
                 }
             }
             // The time of the phase is over.
             None => match phase {
                 Phase::Running => {}
-                Phase::Settling { .. } => phase = ask(spec, &tree, first_lives, &mut ended),
+                Phase::Settling { .. } => phase = ask(spec, tree, first_lives, &mut ended),
                 Phase::Asked { .. } => {
                     let now = Instant::now();
                     tree.signal(Signal::SIGKILL);

@@ -8,15 +8,18 @@ use std::time::Duration;
 
 use process_wrap::std::{ChildWrapper, CommandWrap, JobObject};
 
-use super::{Ended, EndedBy, Order, Spec};
+use super::{Ended, EndedBy, Order, Spec, StartFailure};
 
 /// How often the guard looks whether the first process has ended: a job tells only when it is empty.
 const LOOK: Duration = Duration::from_millis(50);
 
 pub(super) fn run(spec: &Spec, inbox: &mpsc::Receiver<Order>) -> Ended {
+    if spec.sandbox.is_some() {
+        return Ended::not_started(StartFailure::no_sandbox());
+    }
     let mut child = match start(spec) {
         Ok(child) => child,
-        Err(error) => return Ended::not_started(&error),
+        Err(error) => return Ended::not_started(StartFailure::of(&error)),
     };
     let mut ended = Ended { code: None, signal: None, by: EndedBy::Itself, swept: 0, left: 0, start_failure: None };
     loop {

@@ -19,6 +19,7 @@ use crate::adapter::{Needs, OutputParser, ProcessPlan, RunRequest};
 use crate::environment;
 use crate::event::{Failure, Final, ToolEvent};
 use crate::guard::{self, Ended, GuardBinary, RUN_MARK, Spec, StartFailure, StartFailureKind};
+use crate::sandbox;
 
 /// Between TERM and KILL.
 const GRACE: Duration = Duration::from_secs(2);
@@ -89,7 +90,16 @@ async fn start(
         Some(path)
     };
     provide(&plan.needs).await?;
+    let sandbox = if request.confinement.is_sandbox() {
+        make_private(&sandbox::home_of(request)).await?;
+        Some(sandbox::of(plan, request))
+    } else {
+        None
+    };
     let mut env = plan.env.clone();
+    if let Some(home) = sandbox.as_ref().and_then(|sandbox| sandbox.home.to_str()) {
+        env.insert("HOME".to_owned(), home.to_owned());
+    }
     env.insert(RUN_MARK.to_owned(), mark.to_owned());
     let spec = Spec {
         argv: plan.argv.clone(),
@@ -98,6 +108,7 @@ async fn start(
         grace_ms: u64::try_from(GRACE.as_millis()).unwrap_or(u64::MAX),
         stdin_file,
         status_file,
+        sandbox,
     };
     let mut line = serde_json::to_vec(&spec)?;
     line.push(b'\n');
@@ -293,6 +304,10 @@ fn not_started(argv: &[String], failure: &StartFailure) -> Failure {
     let program = argv.first().map_or("", String::as_str);
     let class = match failure.kind {
         StartFailureKind::NotFound => FailureClass::ToolMissing,
+        StartFailureKind::Sandbox => {
+            let error = format!("the sandbox of the run cannot be made: {}", failure.message);
+            return Failure::new(FailureClass::ProcessFailed, error);
+        }
         StartFailureKind::Denied | StartFailureKind::Other => FailureClass::ProcessFailed,
     };
     Failure::new(class, format!("{program} cannot be started: {}", failure.message))

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use swarm_model::FailureClass;
 use swarm_model::task::{CostKind, Outcome};
 use swarm_model::tool::ToolHealth;
-use swarm_tools::{ToolEvent, ToolSettings};
+use swarm_model::{FailureClass, Isolation};
+use swarm_tools::{Confinement, ToolEvent, ToolSettings};
 
 use crate::harness::{Bench, Done, eventually, n_sleeping};
 use crate::model_server::{Counted, ModelServer, Step};
@@ -132,6 +132,33 @@ impl Agent {
         );
         if self.tool != "claude-code" {
             assert_eq!(out, "nested-42\n0\n", "the command sees the key");
+        }
+    }
+
+    /// In a sandbox it writes and runs commands as it does outside, reaches its model, and finds nothing.
+    pub(crate) async fn works_in_a_sandbox(&self) {
+        const CANARY: &str = "canary-71c0aa";
+        for network in [None, Some(Vec::new())] {
+            let Some(mut real) = self.real("Write a note", []).await else { return };
+            let home = real.bench.settings.env["HOME"].clone();
+            std::fs::create_dir(format!("{home}/.ssh")).unwrap();
+            for file in [format!("{home}/.ssh/id"), format!("{home}/../secret")] {
+                std::fs::write(file, CANARY).unwrap();
+            }
+            real.bench.request.confinement =
+                Confinement { level: Isolation::Sandbox, network, ..Confinement::default() };
+            let file = real.bench.work().join("note.txt");
+            let look = format!("true; cat {home}/.ssh/id ~/.ssh/id {home}/../secret; id -u | tee out.txt");
+            real.server.script([(self.write)(&file, "written\n"), (self.shell)(&look), Step::say("done")]);
+            let done = real.bench.run().await;
+            assert_eq!(done.result().text, "done", "{:?}", done.events);
+            assert_eq!(done.record.isolation, Some(Isolation::Sandbox));
+            assert_eq!(std::fs::read_to_string(file).unwrap(), "written\n");
+            let user = std::fs::read_to_string(real.bench.work().join("out.txt")).unwrap();
+            assert_ne!(user, "0\n", "{:?}", done.events);
+            let asked: String = real.server.questions().iter().map(|question| question.body.to_string()).collect();
+            assert!(asked.contains("No such file"), "the command was not run: {:?}", done.events);
+            assert!(!asked.contains(CANARY) && !format!("{:?}", done.events).contains(CANARY));
         }
     }
 
@@ -313,6 +340,7 @@ macro_rules! agent_tests {
             an_answer_comes_as_it_is => answers(),
             it_writes_a_file_into_its_working_folder => writes_a_file(),
             it_runs_a_nested_command => runs_a_nested_command(),
+            it_works_in_a_sandbox => works_in_a_sandbox(),
             a_session_goes_on_elsewhere => goes_on_with_a_session(),
             a_model_that_does_not_exist_is_refused => knows_no_such_model(),
             a_refused_credential_is_one => has_a_wrong_credential(),

@@ -446,7 +446,10 @@ async fn what_is_missing_is_said_with_a_way_to_mend_it() {
 
         let keyless = detect(&Bench::prompt(api.tool, "hi")).await;
         let ToolHealth::NeedsLogin { fix } = &keyless.health else { panic!("{keyless:?}") };
-        assert!(fix.contains(&format!("tools.{}.api_key_file", api.tool)) && fix.contains(api.key_variable), "{fix}");
+        assert!(
+            fix.contains(&format!("garageswarm tool login {}", api.tool)) && fix.contains(api.key_variable),
+            "{fix}"
+        );
     }
 }
 

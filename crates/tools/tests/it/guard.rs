@@ -45,6 +45,7 @@ impl Bench {
             grace_ms: 400,
             stdin_file: None,
             status_file: self.path("status.json"),
+            sandbox: None,
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use swarm_model::task::{Limits, Outcome, RunRecord, TaskInput, TaskResult};
 use swarm_model::time::SystemClock;
 use swarm_model::{FailureClass, TaskId, ToolName, UserId};
-use swarm_tools::{Adapter, GuardBinary, Registry, RunDirs, RunRequest, ToolEvent, ToolSettings, Variables, supervise};
+use swarm_tools::{Adapter, Confinement, GuardBinary, Registry, RunDirs, RunRequest, ToolEvent, ToolSettings, Variables, supervise};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -59,6 +59,7 @@ impl Bench {
             limits: Limits::default(),
             session: None,
             dirs: RunDirs { work: dir("work"), tmp: dir("tmp"), state: dir("state"), control: dir("control") },
+            confinement: Confinement::default(),
         };
         let (settings, variables, registry) = (ToolSettings::default(), Variables::default(), OnceLock::new());
         Self { folder, request, settings, variables, registry }

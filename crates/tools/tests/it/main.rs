@@ -28,4 +28,9 @@ mod harness;
 mod model_server;
 mod ollama;
 #[cfg(target_os = "linux")]
+mod ollama_real;
+mod sandbox;
+#[cfg(target_os = "linux")]
 mod scripted_cli;
+#[cfg(target_os = "linux")]
+mod scripted_gguf;

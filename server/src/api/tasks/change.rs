@@ -15,7 +15,7 @@ use crate::error::ApiError;
 use crate::extract::{Json, Path};
 use crate::state::AppState;
 
-/// Change a queued task. Give the version that you read; if it is another one by now, nothing is changed.
+/// Change a queued task, or the limits and the priority of one that waits for a budget: with more it goes on. Give the version that you read; if it is another one by now, nothing is changed.
 #[utoipa::path(put, path = "/tasks/{id}", tag = "tasks", params(("id" = String, Path, description = "Id or number")),
     request_body = UpdateTask, responses((status = 200, body = Task)))]
 pub(super) async fn update_task(
@@ -36,7 +36,7 @@ pub(super) async fn update_task(
 /// End a task. A running one ends when its worker confirms; until then `cancel_requested_at` stands.
 #[utoipa::path(post, path = "/tasks/{id}/cancel", tag = "tasks", params(("id" = String, Path, description = "Id or number")),
     responses((status = 200, body = Task)))]
-pub(super) async fn cancel_task(
+pub(in crate::api) async fn cancel_task(
     State(state): State<AppState>,
     identity: Identity,
     Path(id): Path<String>,
@@ -57,6 +57,7 @@ pub(super) async fn cancel_task(
         cancelled.input = swarm_model::task::TaskInput::default();
         cancelled.result = None;
         cancelled.error = None;
+        cancelled.tries = Vec::new();
     }
     Ok(Json(cancelled))
 }

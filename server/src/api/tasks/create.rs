@@ -3,13 +3,15 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use swarm_engine::NewTask;
+use swarm_model::isolation::{MAX_HOSTS, names_hosts};
 use swarm_model::rights::{Operation, Relation};
 use swarm_model::task::{Queue, TaskInput, TaskSpec};
-use swarm_model::{TaskId, ToolName, UserId};
+use swarm_model::{AtLimit, ModelChoice, TaskId, ToolName, UserId};
 use swarm_proto::ErrorCode;
 use swarm_proto::tasks::{CreateTask, CreateTasks, CreatedTask, CreatedTasks, Task};
 
 use super::load;
+use crate::api::roles::{Chosen, check_entries};
 use crate::api::workers::{check_share, relation_to};
 use crate::auth::Identity;
 use crate::error::ApiError;
@@ -24,7 +26,7 @@ const MAX_KEY: usize = 255;
 /// Submit a task. With an `idempotency_key` that was used before, the earlier task is given back with status 200.
 #[utoipa::path(post, path = "/tasks", tag = "tasks", request_body = CreateTask,
     responses((status = 201, body = Task), (status = 200, description = "The key was used before", body = Task)))]
-pub(super) async fn create_task(
+pub(in crate::api) async fn create_task(
     State(state): State<AppState>,
     identity: Identity,
     headers: HeaderMap,
@@ -121,7 +123,7 @@ async fn prepare(
     if idempotency_key.as_ref().is_some_and(|key| key.is_empty() || key.len() > MAX_KEY) {
         return Err(ApiError::invalid(format!("idempotency_key holds 1 to {MAX_KEY} characters")));
     }
-    let spec = spec_of(wish)?;
+    let spec = with_cascade(state, user_id, spec_of(wish)?).await?;
     check_target(state, identity, user_id, &spec).await?;
     let task_id = state.new_id(TaskId::new);
     Ok(NewTask {
@@ -137,6 +139,29 @@ async fn prepare(
     })
 }
 
+/// The spec with the list of its role, and the rule at a limit that its person chose, as they are now: what is chosen
+/// later changes no task that was submitted.
+async fn with_cascade(state: &AppState, user: UserId, wish: Wished) -> Result<TaskSpec, ApiError> {
+    let Wished { mut spec, at_limit } = wish;
+    if spec.role.is_some() || !spec.cascade.is_empty() {
+        let chosen = Chosen::of(state, user).await?;
+        if let (Some(role), true) = (spec.role, spec.cascade.is_empty()) {
+            spec.cascade = chosen.role(role).entries;
+        }
+        spec.at_limit = at_limit.unwrap_or_else(|| chosen.at_limit());
+    } else if at_limit == Some(AtLimit::Next) {
+        spec.cascade = every_tool(spec.model.take());
+        spec.at_limit = AtLimit::Next;
+    }
+    Ok(spec)
+}
+
+/// Every tool that takes prompts, but for the demonstration: where a task goes on that names none.
+fn every_tool(model: Option<String>) -> Vec<ModelChoice> {
+    let tools = ToolName::PROMPT_PREFERENCE.into_iter().filter(|name| *name != ToolName::DEMO);
+    tools.filter_map(|name| Some(ModelChoice { tool: name.parse().ok()?, model: model.clone() })).collect()
+}
+
 /// Whether the asker may send this task to the one machine that it names.
 async fn check_target(state: &AppState, identity: &Identity, user: UserId, spec: &TaskSpec) -> Result<(), ApiError> {
     let Queue::Worker { worker_id } = spec.queue else { return Ok(()) };
@@ -144,14 +169,40 @@ async fn check_target(state: &AppState, identity: &Identity, user: UserId, spec:
     check_share(state.dispatcher.live().get(worker_id).as_deref(), user, spec)
 }
 
+/// What was wished for, before it is known what its person chose.
+#[derive(Debug)]
+struct Wished {
+    spec: TaskSpec,
+    at_limit: Option<AtLimit>,
+}
+
+/// Whether the wishes for a cascade go together with the others.
+fn check_cascade(wish: &CreateTask) -> Result<(), ApiError> {
+    check_entries("cascade", &wish.cascade)?;
+    let has_list = wish.role.is_some() || !wish.cascade.is_empty();
+    if has_list && (wish.tool.is_some() || wish.model.is_some()) {
+        return Err(ApiError::invalid("give a role or a cascade, or tool and model, not both"));
+    }
+    let is_command = matches!(wish.input, Some(TaskInput::Command { .. }));
+    if has_list && is_command {
+        return Err(ApiError::invalid("an input of kind command has no role and no cascade: no model does it"));
+    }
+    if wish.at_limit == Some(AtLimit::Next) && !has_list && (wish.tool.is_some() || is_command) {
+        return Err(ApiError::invalid("at_limit next needs a role, a cascade, or a prompt that names no tool"));
+    }
+    Ok(())
+}
+
 /// What was wished for, checked and completed.
-fn spec_of(wish: CreateTask) -> Result<TaskSpec, ApiError> {
+fn spec_of(wish: CreateTask) -> Result<Wished, ApiError> {
+    check_cascade(&wish)?;
     let CreateTask {
         description,
         tool,
         model,
         role,
         cascade,
+        at_limit,
         repository,
         network,
         input,
@@ -194,17 +245,19 @@ fn spec_of(wish: CreateTask) -> Result<TaskSpec, ApiError> {
         (None, Some(worker_id)) => Queue::Worker { worker_id },
         (None, None) => Queue::default(),
     };
+    check_network(network.as_deref().unwrap_or_default())?;
     let retry = retry.unwrap_or_default();
     if retry.max_attempts == 0 {
         return Err(ApiError::invalid("retry.max_attempts is at least 1"));
     }
-    Ok(TaskSpec {
+    let spec = TaskSpec {
         description,
         input,
         tool,
         model,
         role,
         cascade,
+        at_limit: at_limit.unwrap_or_default(),
         repository,
         network,
         queue,
@@ -213,7 +266,22 @@ fn spec_of(wish: CreateTask) -> Result<TaskSpec, ApiError> {
         limits: limits.unwrap_or_default(),
         retry,
         on_loss: on_loss.unwrap_or_default(),
-    })
+    };
+    Ok(Wished { spec, at_limit })
+}
+
+/// Whether these are hosts that a machine could hold a run to.
+fn check_network(hosts: &[String]) -> Result<(), ApiError> {
+    if hosts.len() > MAX_HOSTS {
+        return Err(ApiError::invalid(format!("network holds up to {MAX_HOSTS} hosts")));
+    }
+    match hosts.iter().find(|host| !names_hosts(host)) {
+        Some(host) => {
+            let host: String = host.chars().take(64).collect();
+            Err(ApiError::invalid(format!("network: \"{host}\" is no host; write example.org, or *.example.org")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// An argument vector as people would type it. For reading only; nothing ever parses it back.
@@ -230,7 +298,7 @@ mod tests {
     use super::*;
 
     fn wish(json: serde_json::Value) -> Result<TaskSpec, ApiError> {
-        spec_of(serde_json::from_value(json).unwrap())
+        spec_of(serde_json::from_value(json).unwrap()).map(|wished| wished.spec)
     }
 
     #[test]
@@ -258,9 +326,27 @@ mod tests {
             ),
             (serde_json::json!({"input": {"kind": "command", "argv": []}}), "input.argv is empty"),
             (serde_json::json!({"description": "x", "retry": {"max_attempts": 0}}), "max_attempts is at least 1"),
+            (serde_json::json!({"description": "x", "role": "coder", "tool": "demo"}), "not both"),
+            (serde_json::json!({"description": "x", "cascade": [{"tool": "command"}]}), "takes no prompts"),
+            (serde_json::json!({"description": "x", "cascade": [{"tool": "demo", "model": ""}]}), "1 to 200"),
+            (serde_json::json!({"description": "x", "tool": "demo", "at_limit": "next"}), "names no tool"),
+            (
+                serde_json::json!({"role": "coder", "input": {"kind": "command", "argv": ["ls"]}}),
+                "no role and no cascade",
+            ),
         ] {
             let error = wish(body.clone()).unwrap_err();
             assert!(error.detail().contains(said), "{body}: {}", error.detail());
+        }
+    }
+
+    #[test]
+    fn a_network_names_hosts() {
+        let with = |network: serde_json::Value| wish(serde_json::json!({"description": "x", "network": network}));
+        assert_eq!(with(serde_json::json!(["*.pkg.dev", "10.0.0.7"])).unwrap().network.unwrap().len(), 2);
+        assert_eq!(with(serde_json::json!([])).unwrap().network, Some(Vec::new()));
+        for wrong in [serde_json::json!(["https://a.org"]), serde_json::json!([""]), serde_json::json!(vec!["a"; 65])] {
+            assert!(with(wrong).is_err());
         }
     }
 }

@@ -20,7 +20,7 @@ const MAX_PAGE: u32 = 500;
 
 /// Your tasks, newest first. Results are left out; read a task for its result.
 #[utoipa::path(get, path = "/tasks", tag = "tasks", params(ListTasks), responses((status = 200, body = Page<Task>)))]
-pub(super) async fn list_tasks(
+pub(in crate::api) async fn list_tasks(
     State(state): State<AppState>,
     identity: Identity,
     Query(query): Query<ListTasks>,
@@ -43,7 +43,7 @@ pub(super) async fn list_tasks(
 /// One task with its result and the record of each attempt.
 #[utoipa::path(get, path = "/tasks/{id}", tag = "tasks", params(("id" = String, Path, description = "Id or number")),
     responses((status = 200, body = Task)))]
-pub(super) async fn get_task(
+pub(in crate::api) async fn get_task(
     State(state): State<AppState>,
     identity: Identity,
     Path(id): Path<String>,

@@ -22,7 +22,7 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 /// Log entries after a number, in order and without gaps. With `wait_ms` the answer comes when there is one, or when the task ends.
 #[utoipa::path(get, path = "/tasks/{id}/logs", tag = "tasks",
     params(("id" = String, Path, description = "Id or number"), ReadLog), responses((status = 200, body = LogPage)))]
-pub(super) async fn read_log(
+pub(in crate::api) async fn read_log(
     State(state): State<AppState>,
     identity: Identity,
     Path(id): Path<String>,

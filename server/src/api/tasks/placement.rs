@@ -1,11 +1,12 @@
 //! Why a task is where it is, or why nothing fits.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use axum::extract::State;
-use swarm_engine::{CandidateReport, PlacementReport};
+use swarm_engine::{CandidateReport, EntryReport, PlacementReport};
 use swarm_model::rights::Operation;
-use swarm_model::{TaskState, WorkerId};
+use swarm_model::{FailureClass, ModelChoice, TaskState, WorkerId};
 use swarm_proto::tasks::{Candidate, Placement, Score};
 use swarm_store::task::StoredTask;
 
@@ -33,7 +34,10 @@ pub(super) async fn explain_placement(
     let Some(report) = report else {
         return Ok(Json(Placement { summary: ended(&task, &names), ahead: None, candidates: Vec::new() }));
     };
-    let summary = summary(&report, &names, state.dispatcher.is_swarm_paused());
+    let mut summary = summary(&report, &names, state.dispatcher.is_swarm_paused());
+    if let Some(entry) = &report.entry {
+        summary = format!("{summary} {}", cascade(entry));
+    }
     let mut candidates: Vec<_> = report.candidates.into_iter().map(candidate).collect();
     // Machines that are away are known to the store only.
     for (worker_id, machine_name) in names {
@@ -57,6 +61,7 @@ fn summary(report: &PlacementReport, names: &HashMap<WorkerId, String>, is_pause
     match report.state {
         TaskState::Assigned { lease } => format!("Handed to {}, which has not answered yet.", name(lease.worker_id)),
         TaskState::Running { lease, .. } => format!("Running on {}.", name(lease.worker_id)),
+        TaskState::Waiting { .. } if let Some(short) = &report.short => format!("Waits for a budget: {short}."),
         TaskState::Waiting { until: Some(until), reason } => format!("Waits for {} until {until}.", reason.as_str()),
         TaskState::Waiting { until: None, reason } => format!("Waits for {}.", reason.as_str()),
         TaskState::Completed | TaskState::Failed(_) | TaskState::Cancelled => "It has ended.".to_owned(),
@@ -68,6 +73,18 @@ fn summary(report: &PlacementReport, names: &HashMap<WorkerId, String>, is_pause
         }
         TaskState::Queued { .. } => queued(report),
     }
+}
+
+/// Where it stands in its cascade.
+fn cascade(entry: &EntryReport) -> String {
+    let mut text = format!("It is at entry {} of {}: {}.", entry.place, entry.of, entry.choice);
+    for tried in &entry.tries {
+        let choice = ModelChoice { tool: tried.tool.clone(), model: tried.model.clone() };
+        let class = tried.class.map_or("passed over", FailureClass::as_str).replace('_', " ");
+        // Writing to a String cannot fail.
+        write!(text, " Before that, {choice}: {class} ({}).", tried.error).ok();
+    }
+    text
 }
 
 fn queued(report: &PlacementReport) -> String {

@@ -1,14 +1,17 @@
 //! Rows of the store as the wire shows them.
 
-use swarm_model::FailureClass;
 use swarm_model::change::{AttemptOutcome, TaskHead, TaskRow};
+use swarm_model::course::Spent;
 use swarm_model::task::TaskResult;
+use swarm_model::{FailureClass, TaskStatus};
 use swarm_proto::tasks::{Attempt, Task};
 use swarm_store::task::{StoredAttempt, StoredTask};
 
 /// A task as people and programs see it.
 pub(crate) fn task(head: &TaskHead, row: &TaskRow, result: Option<TaskResult>) -> Task {
-    let spec = &head.spec;
+    let (spec, course) = (&head.spec, row.course.as_deref());
+    let used = course.map(|course| course.used).filter(|used| *used != Spent::default());
+    let short = course.and_then(|course| course.short.as_ref());
     Task {
         task_id: head.task_id,
         number: head.number,
@@ -23,6 +26,8 @@ pub(crate) fn task(head: &TaskHead, row: &TaskRow, result: Option<TaskResult>) -
         model: spec.model.clone(),
         role: spec.role,
         cascade: spec.cascade.clone(),
+        tries: course.map(|course| course.tries.clone()).unwrap_or_default(),
+        at_limit: spec.at_limit,
         repository: spec.repository.clone(),
         network: spec.network.clone(),
         queue: spec.queue,
@@ -38,6 +43,8 @@ pub(crate) fn task(head: &TaskHead, row: &TaskRow, result: Option<TaskResult>) -
         failure_class: row.failure_class,
         wait_reason: row.wait_reason,
         wait_until: row.wait_until,
+        wait_detail: short.filter(|_| row.status == TaskStatus::Waiting).map(|short| short.sentence.clone()),
+        used,
         attempt: row.attempt,
         failures: row.failures,
         ready_at: row.ready_at,

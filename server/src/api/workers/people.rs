@@ -17,7 +17,7 @@ use crate::state::AppState;
 
 /// The workers that you have a role on or that are shared, by name; an admin sees all.
 #[utoipa::path(get, path = "/workers", tag = "workers", responses((status = 200, body = Page<Worker>)))]
-pub(super) async fn list_workers(
+pub(in crate::api) async fn list_workers(
     State(state): State<AppState>,
     identity: Identity,
 ) -> Result<Json<Page<Worker>>, ApiError> {

@@ -99,7 +99,8 @@ impl Drive {
                 self.live.set_swarm_paused(paused);
                 self.answer(reply, Ok(()));
             }
-            Command::Tick { reply } => self.answer(reply, Ok(())),
+            // The board has taken them up before this.
+            Command::Budgets { reply } | Command::Tick { reply } => self.answer(reply, Ok(())),
         }
     }
 

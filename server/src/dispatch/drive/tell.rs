@@ -105,6 +105,10 @@ impl Drive {
         if !changes.limits.is_empty() {
             self.live.set_limits(self.board.limits());
         }
+        self.late_came |= !changes.late.is_empty();
+        if self.shown_budgets != self.board.budgets_generation() {
+            self.show_budgets();
+        }
         crash::point("answer.before");
         for answer in answers {
             self.give(answer);
@@ -196,11 +200,14 @@ impl Drive {
 
 /// The frame for an assignment; `None` for other effects.
 pub(super) fn assignment(effect: Effect) -> Option<Assignment> {
-    let Effect::Assign { attempt, tool, by_owner, head, .. } = effect else { return None };
-    let resume_session = match &head.spec.input {
+    let Effect::Assign { attempt, tool, model, limits, resume_session, by_owner, head, .. } = effect else {
+        return None;
+    };
+    // What an attempt of its own left behind comes before the session that a person named.
+    let resume_session = resume_session.or_else(|| match &head.spec.input {
         TaskInput::Prompt { session, .. } => session.clone(),
         TaskInput::Command { .. } => None,
-    };
+    });
     Some(Assignment {
         task_id: head.task_id,
         number: head.number,
@@ -208,10 +215,10 @@ pub(super) fn assignment(effect: Effect) -> Option<Assignment> {
         user_id: head.user_id,
         by_owner,
         tool,
-        model: head.spec.model.clone(),
+        model,
         description: head.spec.description.clone(),
         input: head.spec.input.clone(),
-        limits: head.spec.limits.clone(),
+        limits: *limits,
         repository: head.spec.repository.clone(),
         network: head.spec.network.clone(),
         isolation: head.spec.requirements.isolation,

@@ -1,15 +1,16 @@
 //! The checks themselves.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use swarm_agent::Settings;
-use swarm_model::ToolName;
+use swarm_agent::{Settings, kept_key_places};
 use swarm_model::tool::ToolHealth;
+use swarm_model::{Isolation, ToolName};
 use swarm_server::ServerConfig;
-use swarm_tools::{Registry, ToolSettings, Variables};
+use swarm_tools::isolation::measure;
+use swarm_tools::{GuardBinary, Registry, ToolSettings, Variables};
 
 use super::{Check, DoctorArgs};
 use crate::config::{Flags, load};
@@ -40,8 +41,11 @@ pub(super) async fn all(args: &DoctorArgs, context: &Context) -> Result<Vec<Chec
     ];
     checks.extend(secrets(context));
     checks.extend(coordinator(context).await);
-    let (found, of_tools) = workers(args, context)?;
+    let (found, settings) = workers(args, context)?;
     checks.extend(found);
+    let settings = settings.unwrap_or_default();
+    checks.push(isolation(&data_dir, &settings).await);
+    let of_tools = settings.tools.into_iter().map(|(tool, section)| (tool, section.settings)).collect();
     checks.extend(tools(&of_tools).await);
     Ok(checks)
 }
@@ -140,21 +144,49 @@ fn secrets(context: &Context) -> Vec<Check> {
     sign_ins.all().iter().map(place).collect()
 }
 
+/// How far runs are kept away from this machine: tried as a worker does it when it starts.
+async fn isolation(data_dir: &Path, settings: &Settings) -> Check {
+    let title = "isolation";
+    let guard = match GuardBinary::current() {
+        Ok(guard) => guard,
+        Err(error) => return Check::missing(title, format!("the program does not know where it is: {error}"), ""),
+    };
+    // Where nothing has been set up yet, nothing is.
+    let temporary = std::env::temp_dir().join(format!("garageswarm-doctor-{}", std::process::id()));
+    let folder = if data_dir.is_dir() { data_dir } else { &temporary };
+    let proven = measure(&guard, folder, &settings.confinement(Isolation::Sandbox, folder)).await;
+    // It is there only if it was needed.
+    drop(std::fs::remove_dir(&temporary));
+    let found = format!("runs can be kept away at level {}, as was tried", proven.level);
+    match (proven.level, &proven.remarks[..]) {
+        (_, []) => Check::ok(title, found),
+        (Isolation::None | Isolation::Own, remarks) => Check::note(
+            title,
+            format!("{found}; {}", remarks.join("; ")),
+            "other people's commands and coding agents are refused here until it has a sandbox: see docs/isolation.md",
+        ),
+        (Isolation::Sandbox | Isolation::Container, remarks) => {
+            Check::ok(title, format!("{found}; {}", remarks.join("; ")))
+        }
+    }
+}
+
 /// The workers of this machine: whether their settings can be read, and where their credential is. Gives the
-/// settings of tools of the first one besides.
-fn workers(args: &DoctorArgs, context: &Context) -> Result<(Vec<Check>, OfTools), Failure> {
+/// settings of the first one besides.
+fn workers(args: &DoctorArgs, context: &Context) -> Result<(Vec<Check>, Option<Settings>), Failure> {
     let data_dir = context.places.data_dir(args.data_dir.as_deref())?;
     let known: Vec<_> = Registry::standard(&Variables::default()).names().cloned().collect();
-    let (mut checks, mut of_tools) = (Vec::new(), OfTools::new());
+    let (mut checks, mut first) = (Vec::new(), None);
     for name in ["worker", "local-worker"] {
         let folder = data_dir.join(name);
+        let kept = KeptHost::new(folder.clone(), GuardBinary(PathBuf::new()), context.vault, context.output).looking();
         match Settings::read(&folder, &known) {
             Ok(None) => continue,
             Ok(Some(settings)) => {
                 let file = folder.join("worker.toml");
                 checks.push(Check::ok(format!("{name} settings"), format!("{} makes sense", file.display())));
-                if of_tools.is_empty() {
-                    of_tools = settings.tools.into_iter().map(|(tool, section)| (tool, section.settings)).collect();
+                if first.is_none() {
+                    first = Some(settings.with_kept_keys(&kept, &known));
                 }
             }
             Err(error) => checks.push(Check::missing(
@@ -164,8 +196,11 @@ fn workers(args: &DoctorArgs, context: &Context) -> Result<(Vec<Check>, OfTools)
             )),
         }
         checks.push(credential(name, &folder, context));
+        for (tool, place) in kept_key_places(&kept, &known) {
+            checks.push(Check::ok(format!("{name} key of {tool}"), place.to_string()));
+        }
     }
-    Ok((checks, of_tools))
+    Ok((checks, first))
 }
 
 /// Where the credential of a worker is.

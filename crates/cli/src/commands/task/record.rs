@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use swarm_model::Timestamp;
 use swarm_model::change::AttemptOutcome;
 use swarm_model::task::{CostKind, RunRecord, Usage};
+use swarm_model::{Isolation, Timestamp};
 use swarm_proto::tasks::Attempt;
 
 use crate::output::table::Facts;
@@ -24,6 +24,7 @@ pub(super) fn record(attempt: &Attempt, machine: &str, now: Timestamp) -> String
         .maybe("why", attempt.error.as_deref().map(plain))
         .maybe("limit", record.resets_at.map(|at| limit(at, now)))
         .fact("ran", ran(attempt, record))
+        .maybe("isolation", record.isolation.map(Isolation::as_str))
         .maybe("did", did(record))
         .maybe("used", attempt.record.as_ref().map(|record| used(&record.usage)))
         .maybe("exit code", record.exit_code.map(|code| code.to_string()))

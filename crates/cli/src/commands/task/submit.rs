@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
 use clap::Args;
-use swarm_agent::{Dollars, ParseDollarsError};
 use swarm_client::Client;
 use swarm_model::id::{Entropy as _, SystemEntropy};
 use swarm_model::task::{Limits, Priority, Repository, Requirements, RetryPolicy, TaskInput};
-use swarm_model::{Isolation, ModelChoice, Role, ToolName};
+use swarm_model::{AtLimit, Isolation, ModelChoice, Role, ToolName};
 use swarm_proto::tasks::{CreateTask, Task};
 
 use super::{wait, words};
+use crate::commands::budget::read_dollars;
 use crate::commands::worker;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -45,6 +45,10 @@ pub(crate) struct SubmitArgs {
     /// Who does it, best first, as TOOL or TOOL:MODEL; may be given more than once.
     #[arg(long = "try", id = "entries", value_name = "TOOL[:MODEL]", conflicts_with_all = ["tool", "model"])]
     entries: Vec<ModelChoice>,
+    /// What it does at a limit of an account: wait, or go on with the next of `--role` and `--try`, or, where no tool is
+    /// named, of every tool. As you chose with `role set` unless said otherwise.
+    #[arg(long, value_name = "RULE")]
+    at_limit: Option<AtLimit>,
     /// The repository to work on: an address, or a path on the machine.
     #[arg(long, value_name = "URL")]
     repo: Option<String>,
@@ -91,12 +95,6 @@ pub(crate) struct SubmitArgs {
 
 fn read_priority(text: &str) -> Result<Priority, String> {
     text.parse().ok().and_then(Priority::new).ok_or_else(|| "a priority is a number from 1 to 10".to_owned())
-}
-
-/// Millionths of a dollar from dollars.
-fn read_dollars(text: &str) -> Result<u64, String> {
-    let dollars: Dollars = text.parse().map_err(|error: ParseDollarsError| error.to_string())?;
-    Ok(dollars.as_micros())
 }
 
 pub(super) async fn run(args: SubmitArgs, context: &Context, client: &Client) -> Result<(), Failure> {
@@ -149,6 +147,7 @@ fn wish(args: SubmitArgs) -> Result<CreateTask, Failure> {
         model: args.model,
         role: args.role,
         cascade: args.entries,
+        at_limit: args.at_limit,
         repository: args.repo.map(|url| Repository { url, base: args.base }),
         network,
         input,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use swarm_client::Client;
 use swarm_model::task::{CostKind, TaskInput, Usage, WaitReason};
-use swarm_model::{TaskStatus, Timestamp, WorkerId};
+use swarm_model::{FailureClass, ModelChoice, TaskStatus, Timestamp, WorkerId};
 use swarm_proto::Page;
 use swarm_proto::tasks::{Candidate, Placement, Task};
 
@@ -13,6 +13,8 @@ use crate::output::Output;
 use crate::output::table::{Facts, Table, styled};
 use crate::readable::{BOLD, DIM, ERROR, GOOD, NORMAL, WARN, ago, bytes, cut, dollars, plain, span, task_style, until};
 
+/// Characters of a state in a list.
+const STATE: usize = 60;
 /// Characters of a prompt in a list.
 const PROMPT: usize = 60;
 
@@ -48,7 +50,10 @@ fn state(task: &Task, now: Timestamp) -> String {
                 Some(then) => format!("parked, again {}", until(now, then)),
                 None => "parked".to_owned(),
             },
-            Some(reason @ (WaitReason::Approval | WaitReason::Budget)) => format!("waiting for {}", reason.as_str()),
+            Some(reason @ (WaitReason::Approval | WaitReason::Budget)) => match &task.wait_detail {
+                Some(detail) => format!("waiting: {}", plain(detail)),
+                None => format!("waiting for {}", reason.as_str()),
+            },
             None => "waiting".to_owned(),
         },
         TaskStatus::Failed => match task.failure_class {
@@ -72,7 +77,7 @@ pub(super) fn list(page: &Page<Task>, is_filtered: bool, now: Timestamp) -> Stri
     for task in &page.items {
         table.row([
             styled(format!("#{}", task.number), BOLD),
-            styled(state(task, now), task_style(task.status)),
+            styled(cut(&state(task, now), STATE), task_style(task.status)),
             styled(task.tool.as_ref().map_or("any", |tool| tool.as_str()), NORMAL),
             styled(time_taken(task, now).unwrap_or_else(|| "-".to_owned()), NORMAL),
             styled(ago(now, task.created_at), DIM),
@@ -88,7 +93,10 @@ pub(super) fn submitted(task: &Task) -> String {
         TaskStatus::Completed | TaskStatus::Failed | TaskStatus::Cancelled => {
             format!("task #{number} was submitted before and is {}", task.status)
         }
-        _ => format!("task #{number} is submitted"),
+        _ => match &task.wait_detail {
+            Some(detail) => format!("task #{number} is submitted and waits: {}", plain(detail)),
+            None => format!("task #{number} is submitted"),
+        },
     }
 }
 
@@ -159,8 +167,16 @@ pub(super) fn show(task: &Task, machines: &Machines, now: Timestamp) -> String {
     let tool = task.tool.as_ref().map_or_else(|| "any".to_owned(), ToString::to_string);
     let model = task.model.as_deref().map(|model| format!(", model {}", plain(model))).unwrap_or_default();
     let policy = format!("{} of {} failures", task.failures, task.retry.max_attempts);
+    match task.cascade.as_slice() {
+        [] => facts.fact("tool", format!("{tool}{model}")),
+        entries => facts.fact("models", cascade(entries, task)),
+    };
+    for tried in &task.tries {
+        let choice = ModelChoice { tool: tried.tool.clone(), model: tried.model.clone() };
+        let class = tried.class.map_or("passed over", FailureClass::as_str).replace('_', " ");
+        facts.fact("tried", format!("{}: {class} {DIM}{}{DIM:#}", plain(&choice.to_string()), cut(&tried.error, 200)));
+    }
     facts
-        .fact("tool", format!("{tool}{model}"))
         .maybe("worker", task.worker_id.map(|worker| machine(machines, worker)))
         .fact("priority", task.priority.get().to_string())
         .fact("attempts", if task.attempt == 0 { "none yet".to_owned() } else { format!("{}, {policy}", task.attempt) })
@@ -178,6 +194,17 @@ pub(super) fn show(task: &Task, machines: &Machines, now: Timestamp) -> String {
         task.attempts.iter().map(|attempt| record::record(attempt, &machine(machines, attempt.worker_id), now));
     let text = task.result.as_ref().map(|result| plain(&result.text));
     std::iter::once(facts.text()).chain(attempts).chain(text).collect::<Vec<_>>().join("\n\n")
+}
+
+/// The entries of a cascade, the one that it is at in bold.
+fn cascade(entries: &[ModelChoice], task: &Task) -> String {
+    let role = task.role.map(|role| format!("{role}: ")).unwrap_or_default();
+    let named = entries.iter().enumerate().map(|(place, entry)| {
+        let name = plain(&entry.to_string());
+        let is_now = place == task.tries.len() && !task.status.is_terminal();
+        if is_now { format!("{BOLD}{name}{BOLD:#}") } else { name }
+    });
+    format!("{role}{}", named.collect::<Vec<_>>().join(", "))
 }
 
 pub(super) fn placement(placement: &Placement) -> String {

@@ -9,9 +9,8 @@ use futures_util::StreamExt as _;
 use serde::Serialize;
 use swarm_agent::{
     AgentControl as _, AgentStatus, Changed, ControlClient, ControlError, ControlReply, Dollars, Grant, Preferences,
-    runs_programs,
 };
-use swarm_model::ToolName;
+use swarm_model::{Isolation, ToolName};
 use swarm_tools::{Registry, Variables};
 
 use super::{local_words, person};
@@ -163,10 +162,15 @@ async fn grant(args: GrantArgs, context: &Context) -> Result<(), Failure> {
     let changed = worker.grant(grant).await.map_err(refused)?;
     tell(changed, context, &format!("{} may use {tool} here", plain(&person)))?;
     let output = context.output;
-    if runs_programs(&tool) {
-        output.remark(&format!(
-            "{tool} can run programs: tasks of other people are refused until this machine has a sandbox for them"
-        ));
+    if tool.runs_programs() {
+        output.remark(&match status.isolation.level {
+            Isolation::Sandbox | Isolation::Container => {
+                format!("{tool} can run programs: those of other people run in a sandbox here")
+            }
+            Isolation::None | Isolation::Own => format!(
+                "{tool} can run programs: tasks of other people are refused until this machine has a sandbox for them"
+            ),
+        });
     }
     if !is_enabled {
         output.remark(&format!("{tool} is off here: `garageswarm worker prefs set tools.{tool}.enabled true`"));
@@ -268,7 +272,7 @@ async fn found(folder: &Folder, context: &Context) -> Result<(ControlClient, Age
 }
 
 /// The worker that runs in the folder that is named, else in one of the usual ones.
-pub(super) async fn find(folder: &Folder, context: &Context) -> Result<ControlClient, Failure> {
+pub(crate) async fn find(folder: &Folder, context: &Context) -> Result<ControlClient, Failure> {
     let mut running: Vec<ControlClient> = Vec::new();
     let places = folders(folder, context)?;
     for data_dir in &places {
@@ -308,7 +312,7 @@ pub(crate) fn folders(folder: &Folder, context: &Context) -> Result<Vec<PathBuf>
     }
 }
 
-pub(super) fn refused(error: ControlError) -> Failure {
+pub(crate) fn refused(error: ControlError) -> Failure {
     let exit = match &error {
         ControlError::Refused { .. } => Exit::Refused,
         ControlError::NotRunning { .. } | ControlError::Unreachable { .. } | ControlError::Stopped => Exit::NoAccess,

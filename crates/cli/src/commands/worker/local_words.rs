@@ -5,6 +5,7 @@ use std::path::Path;
 use swarm_agent::{AgentEvent, AgentStatus, Grant, LinkStatus, UsedToday};
 use swarm_model::Timestamp;
 
+use super::words::isolation;
 use crate::output::table::Facts;
 use crate::readable::{WARN, ago, plain, tool_state};
 
@@ -31,6 +32,7 @@ pub(super) fn status(status: &AgentStatus, data_dir: &Path, now: Timestamp) -> S
         format!("{}{version}: {state}{fix}", tool.name)
     });
     facts.fact("tools", tools.collect::<Vec<_>>().join("\n"));
+    facts.fact("isolation", isolation(&status.isolation));
     let grants: Vec<_> = status.grants.iter().map(|one| grant(one, &status.used_today)).collect();
     facts.fact("granted", if grants.is_empty() { "to nobody but you".to_owned() } else { grants.join("\n") });
     facts.fact("data", data_dir.display().to_string());

@@ -23,6 +23,7 @@ use crate::interrupt::StopSignals;
 use crate::kept::KeptHost;
 use crate::output::Output;
 use crate::readable::plain;
+use crate::start_code;
 
 /// How long runs may go on after the worker was told to stop.
 const DRAIN: Duration = Duration::from_mins(10);
@@ -153,6 +154,7 @@ async fn tell(handle: AgentHandle, output: Output) -> Result<(), Failure> {
                     let fix = fix.map(|fix| format!(": {}", plain(fix))).unwrap_or_default();
                     output.remark(&format!("  {} {state}{fix}", tool.name));
                 }
+                start_code::give_back();
             }
             AgentEvent::Link { link: LinkStatus::Connected } => output.remark("connected again"),
             AgentEvent::Link { link: LinkStatus::Waiting { reason } } => {

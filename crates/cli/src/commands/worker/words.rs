@@ -2,6 +2,7 @@
 
 use swarm_model::Timestamp;
 use swarm_model::rights::WorkerRole;
+use swarm_model::worker::ProvenIsolation;
 use swarm_proto::workers::Worker;
 
 use crate::output::table::{Facts, Table, styled};
@@ -61,6 +62,7 @@ pub(super) fn show(worker: &Worker, now: Timestamp) -> String {
         )
         .fact("load", load(worker))
         .fact("agent", capabilities.agent_version.clone())
+        .fact("isolation", isolation(&capabilities.isolation))
         .maybe("your role", worker.role.map(WorkerRole::as_str))
         .fact("shared", if worker.shared { "with everyone" } else { "no" })
         .fact("seen", worker.last_heartbeat.map_or_else(|| "never".to_owned(), |at| ago(now, at)))
@@ -77,6 +79,12 @@ pub(super) fn show(worker: &Worker, now: Timestamp) -> String {
     });
     facts.fact("tools", tools.collect::<Vec<_>>().join("\n"));
     facts.text()
+}
+
+/// The level that was proved, and what people should know of it.
+pub(super) fn isolation(proven: &ProvenIsolation) -> String {
+    let remarks = proven.remarks.iter().map(|remark| format!("\n  {WARN}{}{WARN:#}", plain(remark)));
+    format!("{}{}", proven.level, remarks.collect::<String>())
 }
 
 fn load(worker: &Worker) -> String {

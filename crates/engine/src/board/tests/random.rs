@@ -1,11 +1,16 @@
 //! Random histories: whatever is said in whatever order, the invariants hold and every task can end.
 
 use proptest::prelude::*;
+use swarm_model::budget::{Budget, BudgetOf, BudgetPeriod, BudgetUnit};
 use swarm_model::change::{AttemptStatus, LiveAttempt, OpenAttempt, TaskRow, UpdateAttempt};
 use swarm_model::invariants::{AuditedTask, check_tasks};
+use swarm_model::task::{Limits, WaitReason};
 use swarm_model::usage::{EndedAttempt, UsageKey, UsageSums};
 
+use swarm_model::{AtLimit, BudgetId};
+
 use super::*;
+use crate::StandingBudget;
 
 /// What the store would hold, checked as the store checks it.
 #[derive(Default)]
@@ -97,7 +102,8 @@ impl Shelf {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Submit { user: u8, priority: u8, pinned: Option<u16>, global: bool },
+    Submit { user: u8, priority: u8, pinned: Option<u16>, global: bool, kind: u8 },
+    Budget { amount: Option<u64> },
     Join { worker: u16, names_its_runs: bool },
     Leave { worker: u16 },
     Heartbeat { worker: u16 },
@@ -116,15 +122,16 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let worker = 1..=3u16;
     let step = prop_oneof![
-        5 => (1..=2u8, 1..=10u8, prop::option::weighted(0.2, 1..=3u16), prop::bool::weighted(0.2))
-            .prop_map(|(user, priority, pinned, global)| Step::Submit { user, priority, pinned, global }),
+        5 => (1..=2u8, 1..=10u8, prop::option::weighted(0.2, 1..=3u16), prop::bool::weighted(0.2), 0..6u8)
+            .prop_map(|(user, priority, pinned, global, kind)| Step::Submit { user, priority, pinned, global, kind }),
+        1 => prop::option::of(1..60u64).prop_map(|amount| Step::Budget { amount }),
         3 => (worker.clone(), any::<bool>()).prop_map(|(worker, names_its_runs)| Step::Join { worker, names_its_runs }),
         1 => worker.clone().prop_map(|worker| Step::Leave { worker }),
         3 => worker.clone().prop_map(|worker| Step::Heartbeat { worker }),
         6 => any::<usize>().prop_map(|nth| Step::Accept { nth }),
         1 => (any::<usize>(), any::<bool>()).prop_map(|(nth, lasting)| Step::Refuse { nth, lasting }),
         4 => (any::<usize>(), 1..6u64, 1..5u64).prop_map(|(nth, from, n)| Step::Log { nth, from, n }),
-        6 => (any::<usize>(), 0..8u8).prop_map(|(nth, outcome)| Step::Result { nth, outcome }),
+        6 => (any::<usize>(), 0..11u8).prop_map(|(nth, outcome)| Step::Result { nth, outcome }),
         1 => (1..20i64).prop_map(|task| Step::Cancel { task }),
         1 => (worker.clone(), any::<bool>()).prop_map(|(worker, paused)| Step::Pause { worker, paused }),
         1 => prop::bool::weighted(0.3).prop_map(|paused| Step::PauseAll { paused }),
@@ -143,6 +150,9 @@ fn outcome(n: u8) -> Outcome {
         4 => failed(FailureClass::ToolMissing),
         5 => failed(FailureClass::Refused),
         6 => Outcome::Cancelled { partial: None },
+        8 => failed(FailureClass::Budget),
+        9 => failed(FailureClass::ContextOverflow),
+        10 => failed(FailureClass::Network),
         _ => failed(FailureClass::RateLimited),
     }
 }
@@ -158,8 +168,32 @@ fn random_profile(n: u16) -> WorkerProfile {
     let mut profile = profile(n);
     profile.capabilities.slots = u32::from(n);
     profile.shared = n == 2;
+    if n != 2 {
+        profile.capabilities.tools.push(tool("codex"));
+        profile.capabilities.grants.push(grant("codex", None, None));
+    }
+    let account = Account { id: "a".to_owned(), label: "a".to_owned() };
+    profile.capabilities.tools[0].account = Some(account);
     profile.operators = if n == 3 { BTreeMap::from([(user(2), ShareLimits::default())]) } else { BTreeMap::new() };
     profile
+}
+
+/// A budget of user 1 with what the shelf says was used of it.
+fn standing(world: &World, shelf: &Shelf, amount: u64) -> StandingBudget {
+    let budget = Budget {
+        budget_id: BudgetId::from_uuid(Uuid::from_u128(1)),
+        of: BudgetOf::User(user(1)),
+        tool: None,
+        period: BudgetPeriod::Day,
+        unit: BudgetUnit::Tokens,
+        amount,
+        created_by: user(1),
+        created_at: world.now,
+    };
+    let since = budget.period.since(world.now);
+    let counts = |key: &UsageKey| key.day >= since && key.user_id == user(1);
+    let used = shelf.usage.iter().filter(|(key, _)| counts(key)).map(|(_, sums)| budget.unit.part_of_sums(sums)).sum();
+    StandingBudget { budget, used, since }
 }
 
 /// Carries one step out; returns where the world stands.
@@ -168,13 +202,26 @@ fn carry_out(world: &mut World, shelf: &mut Shelf, step: &Step) {
     let some_attempt =
         |world: &World, nth: usize| (!world.assigned.is_empty()).then(|| world.assigned[nth % world.assigned.len()]);
     match *step {
-        Step::Submit { user: n, priority, pinned, global } => {
+        Step::Submit { user: n, priority, pinned, global, kind } => {
             let queue = match (pinned, global) {
                 (Some(n), _) => Queue::Worker { worker_id: worker(n) },
                 (None, true) => Queue::Global,
                 (None, false) => Queue::User,
             };
-            world.submit_for(user(n), TaskSpec { queue, priority: Priority::new(priority).unwrap(), ..spec() });
+            let entries: &[&str] = match kind {
+                0 | 1 => &["demo", "ollama", "codex"],
+                2 => &["ollama", "demo"],
+                _ => &[],
+            };
+            let cascade = entries.iter().map(|entry| entry.parse().unwrap()).collect();
+            let at_limit = if kind == 1 { AtLimit::Next } else { AtLimit::Wait };
+            let limits = Limits { tokens: (kind == 3).then_some(6), ..Limits::default() };
+            let priority = Priority::new(priority).unwrap();
+            world.submit_for(user(n), TaskSpec { queue, priority, cascade, at_limit, limits, ..spec() });
+        }
+        Step::Budget { amount } => {
+            let standing = amount.map(|amount| standing(world, shelf, amount));
+            world.board.set_budgets(standing.into_iter().collect(), now);
         }
         Step::Join { worker: n, names_its_runs } => {
             let mine = world.assigned.iter().filter(|(by, _)| *by == worker(n)).map(|(_, attempt)| *attempt);
@@ -222,6 +269,8 @@ fn carry_out(world: &mut World, shelf: &mut Shelf, step: &Step) {
         }
         Step::Restart => {
             let mut board = Board::new(Counters { last_number: world.board.last_number, last_event: shelf.last_event });
+            let budgets = world.board.budgets().to_vec();
+            board.set_budgets(budgets, now);
             for (number, task) in shelf.tasks.iter().filter(|(_, task)| !task.row.status.is_terminal()) {
                 let entry = world.board.tasks.get(number).expect("a live task is on the board");
                 let (model, started_at) = (entry.model.clone(), entry.attempt_started_at);
@@ -244,6 +293,13 @@ fn run_dry(world: &mut World, shelf: &mut Shelf) {
             return;
         }
         world.board.set_paused(false, world.now);
+        world.board.set_budgets(Vec::new(), world.now);
+        let short = world.board.tasks.iter().filter(|(_, entry)| entry.row.wait_reason == Some(WaitReason::Budget));
+        for number in short.map(|(number, _)| *number).collect::<Vec<_>>() {
+            let version = shelf.row(number).version + i64::from(world.board.dirty.contains(number));
+            let edit = TaskEdit { limits: Some(Limits::default()), ..TaskEdit::default() };
+            world.board.edit(number, version, edit, world.now).unwrap();
+        }
         for n in 1..=3 {
             let named: Vec<_> =
                 world.assigned.iter().filter(|(by, _)| *by == worker(n)).map(|(_, attempt)| *attempt).collect();
@@ -299,6 +355,7 @@ proptest! {
         prop_assert_eq!(&shelf.usage, &shelf.used());
         // Nothing is held once everything has ended.
         prop_assert_eq!(world.board.ready.len(), 0);
+        prop_assert!(world.board.cascading.is_empty());
         prop_assert!(world.board.fleet.members().all(|member| member.tasks.is_empty()));
     }
 }

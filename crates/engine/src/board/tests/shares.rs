@@ -150,3 +150,53 @@ fn placement_says_what_is_not_shared() {
         "what its owner shares with this person for a day is used up"
     );
 }
+
+/// A machine like the shared one, which can run commands and has proved this level.
+fn isolating(level: Isolation) -> WorkerProfile {
+    let mut machine = shared_machine(ShareLimits::default(), vec![grant("command", None, None), grant("demo", None, None)]);
+    machine.capabilities.tools = vec![tool("demo"), tool("command")];
+    machine.capabilities.isolation.level = level;
+    machine
+}
+
+#[test]
+fn programs_of_others_go_only_where_a_sandbox_is() {
+    let too_low = "the machine offers isolation own, and sandbox is demanded";
+    assert_eq!(n_given(isolating(Isolation::Own), &[wish("command"), wish("demo")]), 1);
+    assert_eq!(obstacle(isolating(Isolation::Own), wish("command")), too_low);
+    assert_eq!(n_given(isolating(Isolation::Sandbox), &[wish("command"), wish("demo")]), 2);
+    // What is not shared at all is not said to be too open.
+    let mut closed = isolating(Isolation::Own);
+    closed.capabilities.grants.clear();
+    assert_eq!(obstacle(closed, wish("command")), "its owner does not share command with this person");
+}
+
+#[test]
+fn a_level_that_is_demanded_is_waited_for() {
+    let mut demanding = wish("command");
+    demanding.requirements.isolation = Some(Isolation::Container);
+    let by_network = TaskSpec { network: Some(Vec::new()), ..wish("command") };
+    let n_own = |level, wish: &TaskSpec| {
+        let mut world = World::with_workers([isolating(level)]);
+        world.submit_for(user(1), wish.clone());
+        world.settle();
+        world.assigned.len()
+    };
+    for (level, container, network) in
+        [(Isolation::Own, 0, 0), (Isolation::Sandbox, 0, 1), (Isolation::Container, 1, 1)]
+    {
+        assert_eq!((n_own(level, &demanding), n_own(level, &by_network)), (container, network), "{level}");
+        assert_eq!(n_own(level, &wish("command")), 1);
+    }
+    // A machine that proves more later gets what waited.
+    let mut world = World::with_workers([isolating(Isolation::Own)]);
+    world.submit_for(user(1), by_network);
+    world.settle();
+    assert!(world.assigned.is_empty());
+    world.board.set_capabilities(worker(1), isolating(Isolation::Sandbox).capabilities, world.now);
+    world.settle();
+    assert_eq!(world.assigned.len(), 1);
+    // A tool that only talks is in nobody's way.
+    let talk = TaskSpec { network: Some(Vec::new()), ..wish("demo") };
+    assert_eq!(n_own(Isolation::Own, &talk), 1);
+}

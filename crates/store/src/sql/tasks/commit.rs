@@ -2,7 +2,8 @@
 //!
 //! Rows are put together before the writer is taken, so that nobody waits for that.
 
-use swarm_model::change::{AttemptStatus, Changes, InsertTask, LimitChange, UpdateTask};
+use swarm_model::change::{AttemptStatus, Changes, InsertTask, LimitChange, TaskRow, UpdateTask};
+use swarm_model::course::Course;
 
 use crate::error::{Conflict, StoreError};
 use crate::sql::database::{Database, Transaction, broken_constraint};
@@ -12,6 +13,7 @@ use crate::sql::tasks::late;
 use crate::sql::tasks::log::pack_logs;
 use crate::sql::tasks::spec::stored_spec;
 use crate::sql::usage;
+use crate::sql::value::json;
 
 const INSERT: Statement = sql!("tasks/insert");
 const UPDATE: Statement = sql!("tasks/update");
@@ -28,7 +30,7 @@ pub(super) async fn commit(db: &Database, changes: &Changes) -> Result<(), Store
         return Ok(());
     }
     let inserts = insert_rows(&changes.inserts)?;
-    let updates = update_rows(&changes.updates);
+    let updates = update_rows(&changes.updates)?;
     let edits = edit_rows(&changes.updates)?;
     let opened = opened_rows(changes);
     let attempts = attempts_rows(changes);
@@ -107,14 +109,16 @@ fn insert_rows(inserts: &[InsertTask]) -> Result<Rows, StoreError> {
             head.workflow_id,
             head.run_id,
             head.node.as_deref(),
+            course_text(row)?,
         ]);
     }
     Ok(rows)
 }
 
-fn update_rows(updates: &[UpdateTask]) -> Rows {
-    Rows::of(updates.iter().map(|UpdateTask { number, row, result, .. }| {
-        cells![
+fn update_rows(updates: &[UpdateTask]) -> Result<Rows, StoreError> {
+    let mut rows = Rows::default();
+    for UpdateTask { number, row, result, .. } in updates {
+        rows.push(cells![
             *number,
             row.version,
             row.status,
@@ -133,8 +137,15 @@ fn update_rows(updates: &[UpdateTask]) -> Rows {
             row.wait_reason,
             row.wait_until,
             row.cancel_requested_at,
-        ]
-    }))
+            course_text(row)?,
+        ]);
+    }
+    Ok(rows)
+}
+
+/// What a task remembers; nothing for most.
+fn course_text(row: &TaskRow) -> Result<Option<String>, StoreError> {
+    row.course.as_deref().filter(|course| **course != Course::default()).map(json).transpose()
 }
 
 fn edit_rows(updates: &[UpdateTask]) -> Result<Rows, StoreError> {

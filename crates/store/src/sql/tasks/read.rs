@@ -318,6 +318,7 @@ fn task_row(fields: Fields<'_>) -> Result<TaskRow, StoreError> {
         failure_class: fields.opt_name("failure_class")?,
         error: fields.opt_text("error")?,
         log_seq: fields.count("log_seq")?,
+        course: fields.opt_json("course")?,
     })
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use swarm_model::task::{Limits, OnLoss, Priority, Queue, Repository, Requirements, RetryPolicy, TaskInput, TaskSpec};
-use swarm_model::{ModelChoice, Role, ToolName};
+use swarm_model::{AtLimit, ModelChoice, Role, ToolName};
 
 use crate::error::StoreError;
 use crate::sql::value::json;
@@ -20,6 +20,8 @@ struct StoredSpec<'a> {
     role: Option<Role>,
     #[serde(skip_serializing_if = "is_default")]
     cascade: Cow<'a, [ModelChoice]>,
+    #[serde(skip_serializing_if = "is_default")]
+    at_limit: AtLimit,
     #[serde(skip_serializing_if = "is_default")]
     repository: Cow<'a, Option<Repository>>,
     #[serde(skip_serializing_if = "is_default")]
@@ -49,6 +51,7 @@ pub(super) fn stored_spec(spec: &TaskSpec) -> Result<String, StoreError> {
         model: Cow::Borrowed(&spec.model),
         role: spec.role,
         cascade: Cow::Borrowed(&spec.cascade),
+        at_limit: spec.at_limit,
         repository: Cow::Borrowed(&spec.repository),
         network: Cow::Borrowed(&spec.network),
         queue: spec.queue,
@@ -74,6 +77,7 @@ pub(super) fn read_spec(
         model: stored.model.into_owned(),
         role: stored.role,
         cascade: stored.cascade.into_owned(),
+        at_limit: stored.at_limit,
         repository: stored.repository.into_owned(),
         network: stored.network.into_owned(),
         queue: stored.queue,
@@ -98,6 +102,7 @@ mod tests {
             "model": null,
             "role": null,
             "cascade": [],
+            "at_limit": "wait",
             "repository": null,
             "network": null,
             "queue": {"kind": "user"},

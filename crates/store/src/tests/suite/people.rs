@@ -267,3 +267,16 @@ pub(crate) async fn settings_are_kept_and_audited(backend: &impl HasStores) {
     let stranger = AuditFilter { actor: Some("user:nobody".to_owned()), ..newest(10) };
     assert_eq!(stores.housekeeping.audit_log(&stranger).await.unwrap(), []);
 }
+
+pub(crate) async fn what_people_choose_is_their_own(backend: &impl HasStores) {
+    let people = &backend.stores().people;
+    let (mine, theirs) = (serde_json::json!(["demo"]), serde_json::json!("next"));
+    people.set_user_setting(user(1), "role:coder", Some(&serde_json::json!([])), &entry("chosen")).await.unwrap();
+    people.set_user_setting(user(1), "role:coder", Some(&mine), &entry("chosen")).await.unwrap();
+    people.set_user_setting(user(2), "at_limit", Some(&theirs), &entry("chosen")).await.unwrap();
+    assert_eq!(people.user_settings(user(1)).await.unwrap(), [("role:coder".to_owned(), mine)].into());
+    people.set_user_setting(user(1), "role:coder", None, &entry("chosen")).await.unwrap();
+    assert!(people.user_settings(user(1)).await.unwrap().is_empty());
+    assert_eq!(people.user_settings(user(2)).await.unwrap(), [("at_limit".to_owned(), theirs)].into());
+    assert!(people.settings().await.unwrap().is_empty(), "they are nobody else's");
+}

@@ -3,6 +3,7 @@ use std::sync::atomic::AtomicI64;
 use swarm_model::change::{
     AccountLimit, AttemptStatus, Changes, EventKind, EventRecord, LateResult, LimitChange, TaskRow, UpdateTask,
 };
+use swarm_model::course::{Course, Resume, Short, Spent, Try};
 use swarm_model::invariants::check_tasks;
 use swarm_model::task::{
     CostKind, Limits, OnLoss, Outcome, Priority, Queue, Repository, Requirements, RetryPolicy, RunRecord, TaskInput,
@@ -132,6 +133,19 @@ pub(crate) async fn every_field_survives(backend: &impl HasTasks) {
         failure_class: Some(FailureClass::ContextOverflow),
         error: Some("too long".to_owned()),
         log_seq: u64::from(u32::MAX) + 1,
+        course: Some(Box::new(Course {
+            entry: 1,
+            tries: vec![Try {
+                tool: demo(),
+                model: Some("large".to_owned()),
+                attempt: Some(3),
+                class: Some(FailureClass::Server),
+                error: "it is down".to_owned(),
+            }],
+            used: Spent { tokens: 7, cost_microusd: u64::from(u32::MAX) * 2 },
+            resume: Some(Resume { worker_id: worker(3), tool: demo(), session: Some("s-1".to_owned()) }),
+            short: Some(Short { budget_id: None, stopped_at: Some(9), sentence: "used 7 of 7 tokens".to_owned() }),
+        })),
     };
     let update = UpdateTask { number: TaskNumber(7), row: row.clone(), result: None, spec: None };
     store.commit(&Changes { updates: vec![update], ..Changes::default() }).await.unwrap();

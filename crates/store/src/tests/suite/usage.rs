@@ -293,6 +293,7 @@ pub(crate) async fn what_others_make_up_is_counted_and_breaks_nothing(backend: &
 
 /// Takes a store back to version 2, as far as sums ask.
 pub(crate) const BACK_TO_VERSION_2: &str = "DROP TABLE daily_usage; DROP TABLE account_limits; \
+    DROP TABLE budgets; DROP TABLE user_settings; ALTER TABLE tasks DROP COLUMN course; \
     UPDATE attempts SET record = NULL WHERE late IS NOT NULL; \
     DELETE FROM schema_history WHERE version > 2";
 

@@ -1,5 +1,5 @@
 use swarm_model::rights::WorkerRole;
-use swarm_model::worker::{Capabilities, Load, ShareLimits};
+use swarm_model::worker::{Capabilities, Load, ProvenIsolation, ShareLimits};
 use swarm_model::{GrantId, KeyId, UserId};
 
 use super::HasStores;
@@ -20,6 +20,7 @@ fn capabilities(slots: u32) -> Capabilities {
         cpus: 4,
         labels: [("room".to_owned(), "attic".to_owned())].into(),
         grants: Vec::new(),
+        isolation: ProvenIsolation::default(),
     }
 }
 

@@ -2,6 +2,7 @@ use swarm_model::task::{Limits, TaskInput};
 use swarm_model::{TaskId, UserId};
 
 use super::*;
+use crate::adapter::Confinement;
 use crate::RunDirs;
 
 fn request(session: Option<&str>) -> RunRequest {
@@ -25,6 +26,7 @@ fn request(session: Option<&str>) -> RunRequest {
             state: folder.join("state"),
             control: folder.join("control"),
         },
+        confinement: Confinement::default(),
     }
 }
 

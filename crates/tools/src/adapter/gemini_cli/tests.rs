@@ -3,6 +3,7 @@ use swarm_model::{TaskId, UserId};
 use uuid::Uuid;
 
 use super::*;
+use crate::adapter::Confinement;
 use crate::RunDirs;
 
 fn request(session: Option<&str>) -> RunRequest {
@@ -23,6 +24,7 @@ fn request(session: Option<&str>) -> RunRequest {
             state: folder.join("state"),
             control: folder.join("control"),
         },
+        confinement: Confinement::default(),
     }
 }
 

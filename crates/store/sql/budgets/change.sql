@@ -1,0 +1,1 @@
+UPDATE budgets SET amount = $2 WHERE budget_id = $1
