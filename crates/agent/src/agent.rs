@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::AgentConfig;
 use crate::control::{self, AgentHandle, AgentStatus, Control, LinkStatus, socket, used_today};
 use crate::core::Core;
+use crate::disk::Storage;
 use crate::durable;
 use crate::enrol::Enrolment;
 use crate::error::AgentError;
@@ -45,6 +46,7 @@ struct Found {
     keys: KeptKeys,
     identity: Identity,
     ledger: Arc<Ledger>,
+    storage: Arc<Storage>,
     recovered: Vec<Recovered>,
     /// Held for as long as the agent lives: the folder belongs to one.
     _lock: File,
@@ -85,7 +87,8 @@ impl Agent {
         let status = watch::Sender::new(status);
         let (keys, settings) = (found.keys.clone(), found.settings.clone());
         let settings = SettingsOwner::new(Arc::clone(&host), registry.clone(), keys, settings, status.clone());
-        let (handle, control) = control::channel(Arc::new(settings), Arc::clone(&found.ledger), status);
+        let (ledger, storage) = (Arc::clone(&found.ledger), Arc::clone(&found.storage));
+        let (handle, control) = control::channel(Arc::new(settings), ledger, storage, status);
         Ok(Self { host, config, found, registry, control, handle })
     }
 
@@ -108,7 +111,7 @@ impl Agent {
     /// Joins where it must, and works until `shutdown`.
     pub async fn serve(self, shutdown: CancellationToken) -> Result<(), AgentError> {
         let Self { host, config, found, registry, control, handle } = self;
-        let Found { settings: _, keys: _, identity, ledger: _, recovered, _lock } = found;
+        let Found { settings: _, keys: _, identity, ledger: _, storage: _, recovered, _lock } = found;
         let (status, over) = (control.status.clone(), CancellationToken::new());
         let served = Box::pin(serve(Arc::clone(&host), config, identity, recovered, registry, control, shutdown));
         // It can be steered before it has joined, and until its last run has ended.
@@ -206,13 +209,20 @@ impl Found {
         durable::make_private_dir(&runs_dir).map_err(|error| folder_error(&runs_dir, error))?;
         let ledger = Ledger::open(data_dir).map_err(|error| folder_error(data_dir, error))?;
         let now = SystemClock.now();
-        let recovered = recover(&runs_dir, &ledger, now).map_err(|error| folder_error(&runs_dir, error))?;
+        let storage = Storage::new(data_dir, runs_dir);
+        let (runs_dir, mirrors) = (storage.runs_dir(), storage.mirrors());
+        let recovered = recover(runs_dir, mirrors, &ledger, now).map_err(|error| folder_error(runs_dir, error))?;
+        // What a git of an earlier process held is free: those processes are gone by now.
+        if let Err(error) = mirrors.mend() {
+            tracing::warn!(%error, "a mirror of a repository cannot be mended");
+        }
         let in_hand = recovered.iter().map(|recovered| recovered.assignment.attempt_ref()).collect();
         if let Err(error) = ledger.prune(&in_hand, now) {
             tracing::warn!(%error, "what others used on earlier days cannot be forgotten");
         }
         let keys = KeptKeys::read(host, registry.names());
-        Ok(Self { settings, keys, identity, ledger: Arc::new(ledger), recovered, _lock: lock })
+        let (ledger, storage) = (Arc::new(ledger), Arc::new(storage));
+        Ok(Self { settings, keys, identity, ledger, storage, recovered, _lock: lock })
     }
 }
 

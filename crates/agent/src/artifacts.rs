@@ -2,7 +2,8 @@
 //!
 //! Only regular files count. Links are never followed, so that nothing outside of the folder can be given
 //! away; what other tools keep for themselves (`.git`, `node_modules`, `target`) is left out, and so is what
-//! goes beyond the owner's bounds, with a remark in the log of the run.
+//! goes beyond the owner's bounds, with a remark in the log of the run. Of a repository only what the run changed
+//! counts, and what git tells of it comes first.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -10,7 +11,9 @@ use std::path::{Path, PathBuf};
 
 use swarm_model::task::{Artifact, Outcome, TaskResult};
 
+use crate::journal::RunFolder;
 use crate::settings::ArtifactLimits;
+use crate::worktree::Harvest;
 
 const SKIPPED: [&str; 3] = [".git", "node_modules", "target"];
 /// Folders that are looked into, at most: a run must not keep the agent busy with what it left.
@@ -30,8 +33,27 @@ pub(crate) struct Found {
 
 /// Looks for the files of a run, in the order of their names. Blocks.
 pub(crate) fn collect(work: &Path, limits: ArtifactLimits) -> io::Result<Found> {
+    keep(files(work)?, limits)
+}
+
+/// What a run did to the working tree of a repository. Blocks.
+pub(crate) fn collect_changes(folder: &RunFolder, harvest: &Harvest, limits: ArtifactLimits) -> io::Result<Found> {
+    let told = harvest.told.iter().map(|name| ((*name).to_owned(), folder.told().join(name)));
+    let is_kept = |name: &&String| {
+        let is_skipped = name.split('/').any(|part| SKIPPED.contains(&part));
+        !is_skipped && !harvest.told.contains(&name.as_str())
+    };
+    let changed = harvest.changed.iter().filter(is_kept).map(|name| (name.clone(), folder.work().join(name)));
+    // Links and what git shows as a folder are in the difference.
+    let changed = changed.filter(|(_, path)| fs::symlink_metadata(path).is_ok_and(|facts| facts.is_file()));
+    let mut found = keep(told.chain(changed).collect(), limits)?;
+    found.n_files = harvest.changed.len() + harvest.n_removed;
+    Ok(found)
+}
+
+fn keep(files: Vec<(String, PathBuf)>, limits: ArtifactLimits) -> io::Result<Found> {
     let (mut found, mut left_out, mut total) = (Found::default(), Vec::new(), 0);
-    for (name, path) in files(work)? {
+    for (name, path) in files {
         found.n_files += 1;
         let size = fs::symlink_metadata(&path)?.len();
         let why = if found.artifacts.len() >= limits.max_files {
@@ -89,10 +111,12 @@ fn result_of(outcome: &mut Outcome, make: bool) -> Option<&mut TaskResult> {
     }
 }
 
-/// The content of one artifact; refuses what is no longer a regular file of this folder. Blocks.
-pub(crate) fn read(work: &Path, artifact: &Artifact) -> io::Result<Vec<u8>> {
+/// The content of one artifact; refuses what is no longer a regular file of this run. Blocks.
+pub(crate) fn read(folder: &RunFolder, artifact: &Artifact) -> io::Result<Vec<u8>> {
+    let told = folder.told().join(&artifact.name);
+    let path = if told.is_file() { told } else { folder.work().join(&artifact.name) };
     let mut content = Vec::new();
-    io::copy(&mut open(&work.join(&artifact.name))?, &mut content)?;
+    io::copy(&mut open(&path)?, &mut content)?;
     Ok(content)
 }
 
@@ -155,30 +179,36 @@ mod tests {
 
     #[test]
     fn regular_files_are_found_with_their_hash() {
-        let work = tempfile::tempdir().unwrap();
+        let runs = tempfile::tempdir().unwrap();
+        let folder = RunFolder::at(runs.path());
+        fs::create_dir(folder.work()).unwrap();
+        let work = folder.work();
         for folder in ["out/deep", ".git", "node_modules/x", "target"] {
-            fs::create_dir_all(work.path().join(folder)).unwrap();
+            fs::create_dir_all(work.join(folder)).unwrap();
         }
         for (file, text) in [("a.txt", "hello"), ("out/deep/b", ""), (".git/HEAD", "x"), ("node_modules/x/y", "x")] {
-            fs::write(work.path().join(file), text).unwrap();
+            fs::write(work.join(file), text).unwrap();
         }
-        let found = collect(work.path(), LIMITS).unwrap();
+        let found = collect(&work, LIMITS).unwrap();
         assert_eq!(names(&found), ["a.txt", "out/deep/b"]);
         assert_eq!(found.artifacts[0].size, 5);
         assert_eq!(found.artifacts[0].hash, blake3::hash(b"hello").to_hex().to_string());
-        assert_eq!(read(work.path(), &found.artifacts[0]).unwrap(), b"hello");
+        assert_eq!(read(&folder, &found.artifacts[0]).unwrap(), b"hello");
     }
 
     #[cfg(unix)]
     #[test]
     fn no_link_leads_out_of_the_folder() {
-        let (work, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (runs, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let folder = RunFolder::at(runs.path());
+        let work = folder.work();
+        fs::create_dir(&work).unwrap();
         fs::write(outside.path().join("secret"), "s").unwrap();
-        std::os::unix::fs::symlink(outside.path(), work.path().join("folder")).unwrap();
-        std::os::unix::fs::symlink(outside.path().join("secret"), work.path().join("file")).unwrap();
-        assert_eq!(collect(work.path(), LIMITS).unwrap(), Found::default());
+        std::os::unix::fs::symlink(outside.path(), work.join("folder")).unwrap();
+        std::os::unix::fs::symlink(outside.path().join("secret"), work.join("file")).unwrap();
+        assert_eq!(collect(&work, LIMITS).unwrap(), Found::default());
         let named = Artifact { name: "file".to_owned(), size: 1, hash: String::new() };
-        assert!(read(work.path(), &named).is_err());
+        assert!(read(&folder, &named).is_err());
     }
 
     #[test]

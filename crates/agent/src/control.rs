@@ -23,6 +23,7 @@ use tokio::sync::{broadcast, watch};
 pub use self::client::ControlClient;
 pub use self::tools::{LoggedIn, ToolChange, ToolHere, tools_of_folder};
 pub use self::wire::{ControlReply, ControlRequest, SecretText};
+use crate::disk::{DiskReport, Storage};
 use crate::ledger::Ledger;
 use crate::machine::host_name;
 use crate::settings::{Changed, Dollars, Edit, Grant, Grantee, Preferences, Settings, SettingsOwner};
@@ -167,6 +168,7 @@ impl AgentEvent {
 pub(crate) struct Control {
     pub(crate) settings: Arc<SettingsOwner>,
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) storage: Arc<Storage>,
     pub(crate) status: watch::Sender<AgentStatus>,
     pub(crate) events: broadcast::Sender<AgentEvent>,
 }
@@ -176,6 +178,7 @@ pub(crate) struct Control {
 pub struct AgentHandle {
     control: std::sync::Weak<SettingsOwner>,
     ledger: Arc<Ledger>,
+    storage: Arc<Storage>,
     status: watch::Receiver<AgentStatus>,
     events: broadcast::WeakSender<AgentEvent>,
 }
@@ -217,16 +220,18 @@ const EVENTS: usize = 256;
 pub(crate) fn channel(
     settings: Arc<SettingsOwner>,
     ledger: Arc<Ledger>,
+    storage: Arc<Storage>,
     status: watch::Sender<AgentStatus>,
 ) -> (AgentHandle, Control) {
     let (events, _) = broadcast::channel(EVENTS);
     let handle = AgentHandle {
         control: Arc::downgrade(&settings),
         ledger: Arc::clone(&ledger),
+        storage: Arc::clone(&storage),
         status: status.subscribe(),
         events: events.downgrade(),
     };
-    (handle, Control { settings, ledger, status, events })
+    (handle, Control { settings, ledger, storage, status, events })
 }
 
 /// Sees and steers an agent, wherever it runs.
@@ -275,6 +280,14 @@ pub trait AgentControl: Send + Sync {
     /// Lets somebody else use a tool, in place of an earlier grant of it to them.
     async fn grant(&self, grant: Grant) -> Result<Changed, ControlError> {
         changed(self.ask(ControlRequest::Grant { grant }).await?)
+    }
+
+    /// What the worker keeps on its disk. `free` frees what may be freed first.
+    async fn disk(&self, free: bool) -> Result<DiskReport, ControlError> {
+        match self.ask(ControlRequest::Disk { free }).await? {
+            ControlReply::Disk { disk } => Ok(*disk),
+            other => Err(beside(&other)),
+        }
     }
 
     /// The tools of this machine, as they are found now.
@@ -341,6 +354,21 @@ impl AgentHandle {
         self.status.clone()
     }
 
+    async fn look_at_disk(&self, settings: Arc<Settings>, free: bool) -> Result<ControlReply, ControlError> {
+        let storage = Arc::clone(&self.storage);
+        let look = move || {
+            let now = SystemClock.now();
+            if free { storage.free(&settings, now) } else { storage.report(&settings, now) }
+        };
+        match tokio::task::spawn_blocking(look).await {
+            Ok(Ok(disk)) => Ok(ControlReply::Disk { disk: Box::new(disk) }),
+            Ok(Err(error)) => {
+                Err(ControlError::Refused { message: format!("the worker's folders cannot be read: {error}") })
+            }
+            Err(_) => Err(ControlError::Stopped),
+        }
+    }
+
     /// Follows what happens from now on.
     pub fn events(&self) -> broadcast::Receiver<AgentEvent> {
         // Of an agent that is over nothing is heard any more.
@@ -361,6 +389,7 @@ impl AgentControl for AgentHandle {
             ControlRequest::Preferences => {
                 return Ok(ControlReply::Preferences { preferences: Box::new(settings.preferences()) });
             }
+            ControlRequest::Disk { free } => return self.look_at_disk(settings.current(), free).await,
             ControlRequest::Pause => Edit::Pause(true),
             ControlRequest::Resume => Edit::Pause(false),
             ControlRequest::SetPreference { key, value } => Edit::Set { key, value },

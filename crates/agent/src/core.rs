@@ -12,7 +12,6 @@ mod runs;
 mod status;
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,9 +33,10 @@ use self::outgoing::Link;
 use crate::aside;
 use crate::attempt::{Attempt, Then};
 use crate::control::{Control, LinkStatus, used_today};
+use crate::disk::{Cleaned, Storage};
 use crate::host::Host;
 use crate::identity::Identity;
-use crate::journal::{Recovered, clean_up, make_room};
+use crate::journal::Recovered;
 use crate::ledger::{DayUse, Used};
 use crate::link::{self, LinkEvent};
 use crate::machine::{Machine, as_allowed, free_disk};
@@ -61,6 +61,10 @@ enum Inner {
     Uploaded { attempt: AttemptRef, stored: Vec<Artifact> },
     /// The tools were looked at.
     Tools(Vec<ToolInfo>),
+    /// A folder of a run is closed, so that it may go.
+    Closed,
+    /// What was too much is removed; and what is left, where there is a quota.
+    Cleaned { used: Option<u64> },
     /// The sandbox was tried with these settings of it.
     Isolation(SandboxSection, ProvenIsolation),
 }
@@ -83,7 +87,7 @@ pub(crate) struct Core {
     preferences: watch::Receiver<Arc<Settings>>,
     registry: Registry,
     guard: GuardBinary,
-    runs_dir: PathBuf,
+    storage: Arc<Storage>,
     machine: Machine,
     capabilities: Capabilities,
     boot_id: BootId,
@@ -100,6 +104,11 @@ pub(crate) struct Core {
     drain: Duration,
     stopping: Option<Stopping>,
     clean_at: Instant,
+    /// Whether a clean-up is at work, and whether another one is due behind it.
+    is_cleaning: bool,
+    clean_again: bool,
+    /// Bytes of all that is kept, as far as is known; only where there is a quota.
+    disk_used: Option<u64>,
     /// When the daily bounds of other people begin anew.
     day_ends: Timestamp,
     tell: mpsc::Sender<Inner>,
@@ -130,7 +139,7 @@ impl Core {
         let settings = control.settings.current();
         let mut core = Self {
             guard: host.guard_binary(),
-            runs_dir: settings.runs_dir(host.data_dir()),
+            storage: Arc::clone(&control.storage),
             host,
             settings,
             preferences,
@@ -149,6 +158,9 @@ impl Core {
             drain,
             stopping: None,
             clean_at: now,
+            is_cleaning: false,
+            clean_again: false,
+            disk_used: None,
             day_ends: control.ledger.day(since).ends,
             tell,
             inbox,
@@ -247,6 +259,14 @@ impl Core {
                 let tools = as_allowed(&self.settings, tools);
                 self.offer(Capabilities { tools, ..self.capabilities.clone() });
             }
+            Inner::Closed if self.settings.max_disk().is_some() => self.clean(),
+            Inner::Closed => {}
+            Inner::Cleaned { used } => {
+                (self.is_cleaning, self.disk_used) = (false, used);
+                if std::mem::take(&mut self.clean_again) {
+                    self.clean();
+                }
+            }
             // Of older settings it says nothing.
             Inner::Isolation(tried, isolation) if tried == self.settings.sandbox => {
                 self.offer(Capabilities { isolation, ..self.capabilities.clone() });
@@ -260,10 +280,14 @@ impl Core {
         let settings = Arc::clone(&self.preferences.borrow_and_update());
         if !Arc::ptr_eq(&settings, &self.settings) {
             let before = std::mem::replace(&mut self.settings, settings);
+            let same_quota = before.max_disk_mb == self.settings.max_disk_mb;
             if before.sandbox != self.settings.sandbox {
                 self.try_sandbox();
             }
             self.apply_settings();
+            if !same_quota {
+                self.clean();
+            }
         }
     }
 
@@ -391,16 +415,29 @@ impl Core {
     /// Removes folders that nobody needs, in the background.
     fn clean(&mut self) {
         self.clean_at = Instant::now() + CLEAN_EVERY;
-        let (runs_dir, keep) = (self.runs_dir.clone(), self.settings.keep);
-        let floor = self.settings.min_free_disk_mb * 1024 * 1024;
+        if std::mem::replace(&mut self.is_cleaning, true) {
+            self.clean_again = true;
+            return;
+        }
+        let (storage, settings, tell) = (Arc::clone(&self.storage), Arc::clone(&self.settings), self.tell.clone());
+        let floor = settings.min_free_disk_mb * 1024 * 1024;
         self.tasks.spawn_blocking(move || {
-            let has_room = || free_disk(&runs_dir).is_none_or(|free| free >= floor);
-            match clean_up(&runs_dir, keep, SystemClock.now()).and_then(|n| Ok(n + make_room(&runs_dir, has_room)?)) {
-                Ok(0) => {}
-                Ok(n_removed) => tracing::info!(n_removed, "old folders of runs are removed"),
-                Err(error) => tracing::warn!(%error, "folders of runs cannot be removed"),
+            let has_room = || free_disk(storage.runs_dir()).is_none_or(|free| free >= floor);
+            let cleaned = storage.clean(&settings, has_room, SystemClock.now()).unwrap_or_else(|error| {
+                tracing::warn!(%error, "folders of runs cannot be removed");
+                Cleaned::default()
+            });
+            if cleaned.n_removed > 0 {
+                tracing::info!(n_removed = cleaned.n_removed, "old folders are removed");
             }
+            // Only an agent that is over does not listen.
+            drop(tell.blocking_send(Inner::Cleaned { used: cleaned.used }));
         });
+    }
+
+    /// Whether what is kept takes all that the owner allows.
+    fn is_over_quota(&self) -> bool {
+        self.disk_used.zip(self.settings.max_disk()).is_some_and(|(used, max)| used >= max)
     }
 
     /// Looks at the tools now and then, and at once where their settings change; no program is started for that

@@ -6,7 +6,7 @@
 //! axum, and of the coordinator only its interface.
 //!
 //! In the data folder: `worker.toml` ([`Settings`]), `identity.json`, `runs/` (one folder an attempt), `state/` (what
-//! tools keep between runs), `shared-use.ndjson` (what other people used), `control/` (the local socket), `agent.lock`.
+//! tools keep between runs, by tool and account), `mirrors/` (repositories that runs work on), `shared-use.ndjson` (what other people used), `control/` (the local socket), `agent.lock`.
 
 mod agent;
 mod artifacts;
@@ -15,6 +15,7 @@ mod attempt;
 mod config;
 mod control;
 mod core;
+mod disk;
 mod durable;
 mod enrol;
 mod error;
@@ -28,6 +29,7 @@ mod policy;
 mod run;
 mod settings;
 mod upload;
+mod worktree;
 
 pub use agent::Agent;
 pub use config::{AgentConfig, Key};
@@ -35,6 +37,7 @@ pub use control::{
     AgentControl, AgentEvent, AgentHandle, AgentStatus, ControlClient, ControlError, ControlReply, ControlRequest,
     LinkStatus, LoggedIn, RunningTask, SecretText, ToolChange, ToolHere, UsedToday, tools_of_folder,
 };
+pub use disk::{DiskItem, DiskKind, DiskReport, DiskState};
 pub use error::AgentError;
 pub use host::{FileHost, Host, HostError, SecretPlace};
 pub use identity::IdentityError;

@@ -30,6 +30,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) isolation: Isolation,
     /// Bytes free on the volume of the working folders, where that is known.
     pub(crate) free_disk: Option<u64>,
+    /// Whether what the worker keeps takes all that its owner allows, also after a clean-up.
+    pub(crate) is_over_quota: bool,
 }
 
 /// A run that holds a slot.
@@ -42,7 +44,7 @@ pub(crate) struct Running {
 
 /// Takes or declines an assignment.
 pub(crate) fn decide(assignment: &Assignment, situation: &Situation<'_>) -> Result<(), RefusalReason> {
-    let Situation { settings, tools, draining, running, free_disk, .. } = situation;
+    let Situation { settings, tools, draining, running, free_disk, is_over_quota, .. } = situation;
     if *draining {
         return Err(RefusalReason::Draining);
     }
@@ -76,7 +78,7 @@ pub(crate) fn decide(assignment: &Assignment, situation: &Situation<'_>) -> Resu
     if running.len() >= settings.slots() as usize || max_alike.is_some_and(|max| n_alike >= max as usize) {
         return Err(RefusalReason::NoFreeSlot);
     }
-    if free_disk.is_some_and(|free| free < settings.min_free_disk_mb * 1024 * 1024) {
+    if *is_over_quota || free_disk.is_some_and(|free| free < settings.min_free_disk_mb * 1024 * 1024) {
         return Err(RefusalReason::DiskFull);
     }
     Ok(())

@@ -49,6 +49,9 @@ pub struct Settings {
     pub work_dir: Option<PathBuf>,
     /// MiB that must be free on that volume before a run begins.
     pub min_free_disk_mb: u64,
+    /// MiB that everything may take that this worker keeps; without bounds where this is not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_disk_mb: Option<u64>,
     /// MiB that a run may write where its task sets no limit.
     pub max_output_mb: u64,
     /// Words by which tasks may ask for this machine.
@@ -71,7 +74,7 @@ pub struct Settings {
     pub grants: Vec<Grant>,
 }
 
-/// How long folders of runs are kept after the coordinator has the result.
+/// How long folders of runs are kept after the coordinator has the result, and mirrors after their last use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Keep {
@@ -79,6 +82,8 @@ pub struct Keep {
     pub hours: u64,
     /// Hours, where the run gave no result.
     pub failed_hours: u64,
+    /// Hours, for the mirror of a repository.
+    pub mirror_hours: u64,
 }
 
 /// Bounds on what a run leaves behind in its working folder.
@@ -152,6 +157,7 @@ impl Default for Settings {
             paused: false,
             work_dir: None,
             min_free_disk_mb: 1024,
+            max_disk_mb: None,
             max_output_mb: 256,
             labels: BTreeMap::new(),
             keep: Keep::default(),
@@ -166,7 +172,7 @@ impl Default for Settings {
 
 impl Default for Keep {
     fn default() -> Self {
-        Self { hours: 24, failed_hours: 7 * 24 }
+        Self { hours: 24, failed_hours: 7 * 24, mirror_hours: 30 * 24 }
     }
 }
 
@@ -246,6 +252,10 @@ impl Settings {
         if self.slots.is_some_and(|slots| !(1..=MAX_SLOTS).contains(&slots)) {
             return Err(("slots".to_owned(), format!("slots is a number from 1 to {MAX_SLOTS}")));
         }
+        if self.max_disk_mb == Some(0) {
+            let message = "max_disk_mb is at least 1; without a bound, leave it out".to_owned();
+            return Err(("max_disk_mb".to_owned(), message));
+        }
         if self.isolation == Some(Isolation::None) {
             return Err(("isolation".to_owned(), "isolation is own, sandbox or container".to_owned()));
         }
@@ -286,6 +296,11 @@ impl Settings {
             let n_cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
             u32::try_from(n_cpus / 2).unwrap_or(8).clamp(2, 8)
         })
+    }
+
+    /// Bytes that everything may take that this worker keeps.
+    pub(crate) fn max_disk(&self) -> Option<u64> {
+        self.max_disk_mb.map(|mb| mb.saturating_mul(1024 * 1024))
     }
 
     /// Whether the owner lets a tool be used at all. `command` must be switched on.
@@ -359,6 +374,11 @@ impl Keep {
     /// How long the folder of a run is kept.
     pub(crate) fn span(self, failed: bool) -> Duration {
         Duration::from_secs(60 * 60 * if failed { self.failed_hours } else { self.hours })
+    }
+
+    /// How long a mirror is kept that nobody uses.
+    pub(crate) fn mirror_span(self) -> Duration {
+        Duration::from_secs(60 * 60 * self.mirror_hours)
     }
 }
 

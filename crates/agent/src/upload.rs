@@ -1,6 +1,5 @@
 //! The files of a run on their way to the coordinator, before its result follows them.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -10,6 +9,7 @@ use swarm_model::worker::AttemptRef;
 use tokio_util::sync::CancellationToken;
 
 use crate::artifacts;
+use crate::journal::RunFolder;
 
 /// How often a coordinator that answers, but cannot take a file now, is asked. Where nobody answers there is
 /// no bound: the result would not get there either.
@@ -20,7 +20,7 @@ const MAX_REFUSALS: u32 = 8;
 pub(crate) async fn upload(
     client: WorkerClient,
     attempt: AttemptRef,
-    work: PathBuf,
+    folder: RunFolder,
     artifacts: Vec<Artifact>,
     cancel: CancellationToken,
 ) -> Vec<Artifact> {
@@ -28,7 +28,7 @@ pub(crate) async fn upload(
     for artifact in artifacts {
         let name = artifact.name.clone();
         let uploaded = tokio::select! {
-            uploaded = upload_one(&client, attempt, &work, artifact) => uploaded,
+            uploaded = upload_one(&client, attempt, &folder, artifact) => uploaded,
             () = cancel.cancelled() => break,
         };
         match uploaded {
@@ -50,7 +50,7 @@ enum UploadError {
 async fn upload_one(
     client: &WorkerClient,
     attempt: AttemptRef,
-    work: &std::path::Path,
+    folder: &RunFolder,
     artifact: Artifact,
 ) -> Result<Artifact, UploadError> {
     let builder = ExponentialBuilder::new().with_max_delay(Duration::from_secs(5)).without_max_times().with_jitter();
@@ -58,8 +58,8 @@ async fn upload_one(
     let mut n_refusals = 0;
     loop {
         let content = {
-            let (work, artifact) = (work.to_owned(), artifact.clone());
-            tokio::task::spawn_blocking(move || artifacts::read(&work, &artifact))
+            let (folder, artifact) = (folder.clone(), artifact.clone());
+            tokio::task::spawn_blocking(move || artifacts::read(&folder, &artifact))
                 .await
                 .map_err(std::io::Error::other)??
         };

@@ -159,6 +159,8 @@ struct Entry {
     assigned_at: Timestamp,
     /// When the worker of the current attempt began.
     attempt_started_at: Option<Timestamp>,
+    /// The machine on which the last attempt that began was interrupted: what it did lies there.
+    interrupted_on: Option<WorkerId>,
     /// The worker's highest stored line of the current attempt.
     log_received: u64,
     /// Whether it stands in the ready queue.
@@ -212,6 +214,8 @@ impl Board {
         let class = ClassKey::of(head.user_id, &head.spec, row.course.as_deref(), &[]);
         self.by_id.insert(head.task_id, number);
         *self.live_of.entry(head.user_id).or_default() += 1;
+        let was_lost = row.status == TaskStatus::Queued && row.failure_class == Some(FailureClass::Lost);
+        let interrupted_on = row.worker_id.filter(|_| was_lost);
         if head.spec.cascade.len() > 1 {
             // Nobody has come back yet.
             self.await_return(now);
@@ -227,6 +231,7 @@ impl Board {
             model,
             assigned_at: now,
             attempt_started_at,
+            interrupted_on,
             log_received,
             is_ready: false,
         };
@@ -302,6 +307,7 @@ impl Board {
             model: None,
             assigned_at: now,
             attempt_started_at: None,
+            interrupted_on: None,
             log_received: 0,
             is_ready: false,
         };
@@ -456,8 +462,8 @@ impl Board {
         }
         let number = class.first()?;
         let familiar = self.familiar.get(&user).map_or(&[][..], Vec::as_slice);
-        let (worker, tool) =
-            self.fleet.best(&class.key, &class.fitting, |worker| familiar.contains(&worker), familiar)?;
+        let interrupted_on = self.tasks.get(&number).and_then(|entry| entry.interrupted_on);
+        let (worker, tool) = self.fleet.best(&class.key, &class.fitting, familiar, interrupted_on)?;
         Some((number, worker, tool))
     }
 

@@ -500,8 +500,8 @@ impl Fleet {
         &self,
         key: &ClassKey,
         fitting: &[(GroupId, u32, ToolName)],
-        familiar: impl Fn(WorkerId) -> bool,
-        familiar_workers: &[WorkerId],
+        familiar: &[WorkerId],
+        interrupted_on: Option<WorkerId>,
     ) -> Option<(WorkerId, ToolName)> {
         let mut best: Option<(u32, Reverse<WorkerId>, &ToolName)> = None;
         for (group_id, points, tool) in fitting {
@@ -511,7 +511,7 @@ impl Fleet {
                     && !key.avoid.contains(&worker)
                     && self.members.get(&worker).is_some_and(|member| self.may_take(member, key.user, tool))
             };
-            // The freest that may take it, and those that know this person: nobody else can win.
+            // The freest that may take it, those that know this person, and that with what is begun: nobody else can win.
             let freest = match key.only() {
                 Some(only) => self.place_in(only, *group_id).map(|place| (place, only)),
                 None => group
@@ -520,13 +520,14 @@ impl Fleet {
                     .find(|(_, worker)| takes(*worker))
                     .map(|(Reverse(place), worker)| (*place, *worker)),
             };
-            let known =
-                familiar_workers.iter().filter_map(|worker| Some((self.place_in(*worker, *group_id)?, *worker)));
+            let known = familiar.iter().copied().chain(interrupted_on);
+            let known = known.filter_map(|worker| Some((self.place_in(worker, *group_id)?, worker)));
             for (place, worker) in freest.into_iter().chain(known) {
                 if !takes(worker) {
                     continue;
                 }
-                let total = points + place + score::affinity(familiar(worker));
+                let affinity = score::affinity(familiar.contains(&worker), interrupted_on == Some(worker));
+                let total = points + place + affinity;
                 let candidate = (total, Reverse(worker), tool);
                 if best.is_none_or(|best| (best.0, best.1) < (candidate.0, candidate.1)) {
                     best = Some(candidate);
@@ -546,10 +547,10 @@ impl Fleet {
     }
 
     /// The parts of a member's score for a class, where the class fits it.
-    pub(crate) fn score_of(member: &Member, key: &ClassKey, familiar: bool, now: Timestamp) -> Option<Score> {
+    pub(crate) fn score_of(member: &Member, key: &ClassKey, affinity: u32, now: Timestamp) -> Option<Score> {
         let choice = Self::choice(member, key)?;
         let (availability, balance) = Self::freeness(member, now);
-        Some(Score { matching: choice.points, availability, balance, affinity: score::affinity(familiar) })
+        Some(Score { matching: choice.points, availability, balance, affinity })
     }
 
     /// Whether a machine that is there has what a class asks for, busy or not.

@@ -1,4 +1,5 @@
-//! Points of a worker for a task: match 40, availability 30, balance 20, affinity 10.
+//! Points of a worker for a task: match 40, availability 30, balance 20, affinity 10; and affinity 100 where an attempt
+//! of the task was interrupted, so that the work in its folder goes on.
 //!
 //! Each part is a fraction from 0 to 1 times its weight; `docs/allocation.md` has the formulas for people.
 //! Points are counted in thousandths, as integers, so that ties are ties on every machine.
@@ -11,6 +12,8 @@ const MATCH: f64 = 40_000.0;
 const AVAILABILITY: f64 = 30_000.0;
 const BALANCE: f64 = 20_000.0;
 const AFFINITY: u32 = 10_000;
+/// More than every other machine can have.
+const INTERRUPTED: u32 = 100_000;
 
 /// The parts of a score, in thousandths of a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,12 +24,12 @@ pub struct Score {
     pub availability: u32,
     /// How little it had lately; 20,000 at most.
     pub balance: u32,
-    /// Whether it worked for this person lately; 0 or 10,000.
+    /// Whether it worked for this person lately; 0 or 10,000, and 100,000 where an attempt of the task was interrupted.
     pub affinity: u32,
 }
 
 impl Score {
-    /// The sum, 100,000 at most.
+    /// The sum, 100,000 at most, but where an attempt was interrupted.
     pub fn total(self) -> u32 {
         self.matching + self.availability + self.balance + self.affinity
     }
@@ -92,9 +95,13 @@ pub(crate) fn balance(recent_seconds: f64) -> u32 {
     thousandths(BALANCE, 1.0 / (1.0 + recent_seconds / 60.0))
 }
 
-/// Affinity: all or nothing.
-pub(crate) fn affinity(worked_for_user_lately: bool) -> u32 {
-    if worked_for_user_lately { AFFINITY } else { 0 }
+/// Affinity: all or nothing; and all that there is where an attempt of this task was interrupted.
+pub(crate) fn affinity(worked_for_user_lately: bool, was_interrupted: bool) -> u32 {
+    match (was_interrupted, worked_for_user_lately) {
+        (true, _) => INTERRUPTED,
+        (false, true) => AFFINITY,
+        (false, false) => 0,
+    }
 }
 
 #[cfg(test)]
@@ -120,9 +127,10 @@ mod tests {
             matching: choose_tool(None, None, &[tool("claude-code", &[])], |_| true).unwrap().points,
             availability: availability(2, 2, Load::default()),
             balance: balance(0.0),
-            affinity: affinity(true),
+            affinity: affinity(true, false),
         };
         assert_eq!(best.total(), 100_000);
+        assert!(affinity(false, true) >= best.total());
     }
 
     #[test]

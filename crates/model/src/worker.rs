@@ -208,8 +208,13 @@ pub enum RefusalReason {
         /// When the next day begins there.
         until: Timestamp,
     },
-    /// The disk is too full to begin.
+    /// The disk is too full to begin, or all that the owner allows is used.
     DiskFull,
+    /// The machine cannot work on the repository, or does not go there for this person.
+    RepositoryOutOfReach {
+        /// Why.
+        detail: String,
+    },
     /// The task's input makes no sense for the tool.
     InvalidInput {
         /// What is wrong with it.
@@ -231,6 +236,7 @@ impl RefusalReason {
             Self::ShareSlotsTaken => "share_slots_taken",
             Self::ShareUsedUp { .. } => "share_used_up",
             Self::DiskFull => "disk_full",
+            Self::RepositoryOutOfReach { .. } => "repository_out_of_reach",
             Self::InvalidInput { .. } => "invalid_input",
         }
     }
@@ -249,7 +255,8 @@ impl RefusalReason {
             Self::ShareUsedUp { until } => {
                 format!("what the owner shares with this person for a day is used up until {until}")
             }
-            Self::DiskFull => "the disk of the machine is full".to_owned(),
+            Self::DiskFull => "the disk of the machine is full, or all that its owner allows is used".to_owned(),
+            Self::RepositoryOutOfReach { detail } => format!("the machine cannot work on the repository: {detail}"),
             Self::InvalidInput { detail } => format!("the tool cannot take this input: {detail}"),
         }
     }

@@ -14,6 +14,8 @@ use super::{AgentControl, ControlError};
 
 /// How long an agent may take for an answer. Changing a setting is a write to the disk.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// The same for looking at all that it keeps, which may be many files.
+const PATIENCE_WITH_DISK: Duration = Duration::from_mins(10);
 
 /// Steers the agent of a data folder. Each request is a connection of its own.
 #[derive(Debug, Clone)]
@@ -67,7 +69,9 @@ impl AgentControl for ControlClient {
             let mut lines = self.say(&request).await?;
             understood(lines.next().await.and_then(Result::ok))
         };
-        tokio::time::timeout(PATIENCE, asked).await.unwrap_or(Err(ControlError::Silent))
+        let is_of_disk = matches!(request, ControlRequest::Disk { .. });
+        let patience = if is_of_disk { PATIENCE_WITH_DISK } else { PATIENCE };
+        tokio::time::timeout(patience, asked).await.unwrap_or(Err(ControlError::Silent))
     }
 }
 

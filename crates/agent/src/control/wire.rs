@@ -12,6 +12,7 @@ use tokio_util::codec::LinesCodec;
 
 use super::tools::{LoggedIn, ToolChange, ToolHere};
 use super::{AgentEvent, AgentStatus};
+use crate::disk::DiskReport;
 use crate::settings::{Changed, Grant, Grantee, Preferences};
 
 /// The version of this protocol.
@@ -46,6 +47,11 @@ pub enum ControlRequest {
     UnsetPreference {
         /// Its dotted key.
         key: String,
+    },
+    /// What it keeps on its disk.
+    Disk {
+        /// Free what may be freed first.
+        free: bool,
     },
     /// Lets somebody else use a tool, in place of an earlier grant of it to them.
     Grant {
@@ -129,6 +135,11 @@ pub enum ControlReply {
     Changed {
         /// How they are now.
         changed: Box<Changed>,
+    },
+    /// What it keeps on its disk.
+    Disk {
+        /// All of it.
+        disk: Box<DiskReport>,
     },
     /// The tools.
     Tools {

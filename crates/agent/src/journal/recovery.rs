@@ -1,17 +1,17 @@
-//! What an agent finds of earlier processes when it starts, and when a folder of a run goes.
+//! What an agent finds of earlier processes when it starts.
 
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use swarm_model::Timestamp;
 use swarm_proto::worker::{Assignment, AttemptResult};
 use swarm_tools::adapter::mark_prefix;
 use swarm_tools::guard::sweep_marked;
 
-use super::{Closing, RunFolder, lines};
+use super::{Closing, RunFolder, finish, lines};
 use crate::ledger::{Entry, Ledger};
-use crate::settings::Keep;
+use crate::worktree::Mirrors;
 
 /// An attempt that an earlier process finished and whose result was not acknowledged.
 #[derive(Debug)]
@@ -26,15 +26,25 @@ pub(crate) struct Recovered {
 /// Goes through the folders of earlier processes: gives what they finished, and closes what they did not,
 /// after the end of whatever processes are left of it. Blocks.
 /// What they did for other people is counted, unless it was.
-pub(crate) fn recover(runs_dir: &Path, ledger: &Ledger, now: Timestamp) -> io::Result<Vec<Recovered>> {
+pub(crate) fn recover(
+    runs_dir: &Path,
+    mirrors: &Mirrors,
+    ledger: &Ledger,
+    now: Timestamp,
+) -> io::Result<Vec<Recovered>> {
     let mut recovered = Vec::new();
+    for gone in named(runs_dir, |name| name.strip_suffix(".gone").is_some_and(is_ours))? {
+        if let Err(error) = finish(&gone, mirrors) {
+            tracing::warn!(%error, folder = %gone.display(), "the folder of a run was not removed");
+        }
+    }
     for folder in folders(runs_dir)? {
         if folder.closed().is_some() {
             continue;
         }
         let Ok(assignment) = folder.assignment() else {
             // Killed before the attempt was accepted: nobody was promised anything.
-            remove(&folder);
+            folder.remove(mirrors);
             continue;
         };
         // The guard ends them by itself, but may need its grace; and it may have been killed too.
@@ -67,34 +77,14 @@ pub(crate) fn recover(runs_dir: &Path, ledger: &Ledger, now: Timestamp) -> io::R
     Ok(recovered)
 }
 
-/// Removes closed folders that are old enough. Blocks.
-pub(crate) fn clean_up(runs_dir: &Path, keep: Keep, now: Timestamp) -> io::Result<usize> {
-    let mut n_removed = 0;
-    for folder in folders(runs_dir)? {
-        let is_old = folder.closed().is_some_and(|closed| now.since(closed.at) >= keep.span(closed.failed));
-        if is_old {
-            n_removed += usize::from(remove(&folder));
-        }
-    }
-    Ok(n_removed)
+/// The folders of all runs. Blocks.
+pub(crate) fn folders(runs_dir: &Path) -> io::Result<Vec<RunFolder>> {
+    Ok(named(runs_dir, is_ours)?.into_iter().map(|path| RunFolder { path }).collect())
 }
 
-/// Removes closed folders before their time, good ones and old ones first, until there is room. Blocks.
-pub(crate) fn make_room(runs_dir: &Path, has_room: impl Fn() -> bool) -> io::Result<usize> {
-    let mut closed: Vec<_> =
-        folders(runs_dir)?.into_iter().filter_map(|folder| Some((folder.closed()?, folder))).collect();
-    closed.sort_by_key(|(closed, _)| (closed.failed, closed.at));
-    let mut n_removed = 0;
-    for (_, folder) in closed {
-        if has_room() {
-            break;
-        }
-        n_removed += usize::from(remove(&folder));
-    }
-    Ok(n_removed)
-}
-
-fn folders(runs_dir: &Path) -> io::Result<Vec<RunFolder>> {
+/// Folders in the order of their names. The folder may be the owner's own choice: what does not look like ours is
+/// not touched.
+fn named(runs_dir: &Path, is_meant: impl Fn(&str) -> bool) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(runs_dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -103,12 +93,11 @@ fn folders(runs_dir: &Path) -> io::Result<Vec<RunFolder>> {
     let mut found = Vec::new();
     for entry in entries {
         let entry = entry?;
-        // The folder may be the owner's own choice: what does not look like ours is not touched.
-        if entry.file_type()?.is_dir() && is_ours(&entry.file_name().to_string_lossy()) {
-            found.push(RunFolder { path: entry.path() });
+        if entry.file_type()?.is_dir() && is_meant(&entry.file_name().to_string_lossy()) {
+            found.push(entry.path());
         }
     }
-    found.sort_by(|one, other| one.path.cmp(&other.path));
+    found.sort();
     Ok(found)
 }
 
@@ -121,14 +110,4 @@ fn is_ours(name: &str) -> bool {
     numbered
         && id.is_some_and(|id| id.len() == 8 && id.bytes().all(|b| b.is_ascii_hexdigit()))
         && parts.next().is_none()
-}
-
-fn remove(folder: &RunFolder) -> bool {
-    match fs::remove_dir_all(&folder.path) {
-        Ok(()) => true,
-        Err(error) => {
-            tracing::warn!(%error, folder = %folder.path.display(), "the folder of a run was not removed");
-            false
-        }
-    }
 }

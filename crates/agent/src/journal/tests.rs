@@ -9,8 +9,9 @@ use swarm_tools::event::LogPiece;
 
 use super::lines::mend;
 use super::*;
+use crate::disk::Storage;
 use crate::ledger::Ledger;
-use crate::settings::Keep;
+use crate::settings::{Keep, Settings};
 
 const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 
@@ -113,7 +114,8 @@ fn a_new_process_knows_what_the_old_one_promised() {
 
     let data = tempfile::tempdir().unwrap();
     for _start in 0..2 {
-        let recovered = recover(runs.path(), &Ledger::open(data.path()).unwrap(), NOW).unwrap();
+        let recovered =
+            recover(runs.path(), &Mirrors::new(data.path()), &Ledger::open(data.path()).unwrap(), NOW).unwrap();
         assert_eq!(recovered.len(), 1);
         assert_eq!(recovered[0].assignment, assignment(2));
         assert_eq!(recovered[0].result, completed(&assignment(2)));
@@ -127,23 +129,25 @@ fn a_new_process_knows_what_the_old_one_promised() {
 
 #[test]
 fn folders_go_by_age_and_failures_stay_longer() {
-    let runs = tempfile::tempdir().unwrap();
-    let keep = Keep { hours: 24, failed_hours: 48 };
-    let hours = |n: u64| Duration::from_secs(n * 3600);
+    let (runs, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let storage = Storage::new(data.path(), runs.path().to_owned());
+    let settings = Settings { keep: Keep { hours: 24, failed_hours: 48, ..Keep::default() }, ..Settings::default() };
     for (number, failed) in [(1, false), (2, true)] {
         let folder = made(runs.path(), &assignment(number));
         folder.close(Closing::Acknowledged, failed, NOW).unwrap();
     }
     let open = made(runs.path(), &assignment(3));
-    assert_eq!(clean_up(runs.path(), keep, NOW + hours(23)).unwrap(), 0);
-    assert_eq!(clean_up(runs.path(), keep, NOW + hours(25)).unwrap(), 1);
-    assert_eq!(clean_up(runs.path(), keep, NOW + hours(1000)).unwrap(), 1);
+    for (hours, expected) in [(23, 0), (25, 1), (1000, 1)] {
+        let now = NOW + Duration::from_secs(hours * 3600);
+        assert_eq!(storage.clean(&settings, || true, now).unwrap().n_removed, expected, "after {hours} hours");
+    }
     assert!(open.path.exists(), "what is still needed never goes");
 }
 
 #[test]
 fn a_full_disk_takes_the_good_ones_first() {
-    let runs = tempfile::tempdir().unwrap();
+    let (runs, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let storage = Storage::new(data.path(), runs.path().to_owned());
     let folders: Vec<_> = [(1, true), (2, false), (3, false)]
         .into_iter()
         .map(|(number, failed)| {
@@ -152,9 +156,100 @@ fn a_full_disk_takes_the_good_ones_first() {
             folder
         })
         .collect();
-    let n_removed = make_room(runs.path(), || !folders[2].path.exists()).unwrap();
-    assert_eq!((n_removed, folders[0].path.exists(), folders[1].path.exists()), (1, true, true));
-    assert_eq!(make_room(runs.path(), || false).unwrap(), 2);
+    let clean = |has_room: &dyn Fn() -> bool| storage.clean(&Settings::default(), has_room, NOW).unwrap().n_removed;
+    assert_eq!(clean(&|| !folders[2].path.exists()), 1);
+    assert!(folders[0].path.exists() && folders[1].path.exists());
+    assert_eq!(clean(&|| false), 2);
+}
+
+#[test]
+fn a_removal_that_was_begun_is_finished() {
+    let (runs, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let folder = made(runs.path(), &assignment(1));
+    folder.close(Closing::Acknowledged, false, NOW).unwrap();
+    fs::rename(&folder.path, folder.path.with_extension(GONE)).unwrap();
+    fs::create_dir(runs.path().join("mine.gone")).unwrap();
+    let mirrors = Mirrors::new(data.path());
+    recover(runs.path(), &mirrors, &Ledger::open(data.path()).unwrap(), NOW).unwrap();
+    let left: Vec<_> = fs::read_dir(runs.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["mine.gone"]);
+}
+
+/// An assignment of a prompt for a tool that has sessions.
+fn prompt(number: i64, attempt: u32) -> Assignment {
+    Assignment { attempt, tool: "claude-code".parse().unwrap(), ..assignment(number) }
+}
+
+#[test]
+fn an_interrupted_attempt_is_found_by_the_next_one_and_by_nobody_else() {
+    let runs = tempfile::tempdir().unwrap();
+    let folder = made(runs.path(), &prompt(1, 1));
+    write(&folder, &["one"]);
+    fs::create_dir(folder.work()).unwrap();
+    fs::write(folder.work().join("half.txt"), "x").unwrap();
+    let state = PathBuf::from("/state");
+    let (tool, session) = ("claude-code".parse().unwrap(), "s-1".to_owned());
+    folder.keep_session(&KeptSession { tool, state: state.clone(), session }).unwrap();
+    assert_eq!(interrupted(runs.path(), &prompt(1, 2)), None, "it still runs");
+    folder.close(Closing::Lost, true, NOW).unwrap();
+
+    assert_eq!(interrupted(runs.path(), &prompt(2, 2)), None, "another task");
+    assert_eq!(interrupted(runs.path(), &prompt(1, 1)), None, "itself");
+    assert_eq!(interrupted(runs.path(), &assignment(1)), None, "a tool that only talks");
+    let found = interrupted(runs.path(), &prompt(1, 3)).unwrap();
+    let tool = prompt(1, 1).tool;
+    assert_eq!(found.session(&tool, &state), Some("s-1"));
+    assert_eq!(found.session(&tool, Path::new("/other")), None, "a session of another account");
+    assert_eq!(found.session(&"codex".parse().unwrap(), &state), None, "a session of another tool");
+    let words = found.begin_again("Do it.");
+    assert!(words.contains("it holds half.txt") && words.ends_with("\n\nDo it."), "{words}");
+
+    // Killed in the middle of taking it over, it is still that of an attempt that is closed.
+    fs::rename(folder.journal(), folder.path.join("journal-1.ndjson")).unwrap();
+    assert_eq!(interrupted(runs.path(), &prompt(1, 2)).as_ref(), Some(&found));
+    folder.write_assignment(&prompt(1, 2)).unwrap();
+    assert_eq!(interrupted(runs.path(), &prompt(1, 3)).as_ref(), Some(&found));
+    // It goes on in the same place, with a journal of its own.
+    found.folder.adopt(&prompt(1, 3)).unwrap();
+    assert_eq!(folder.assignment().unwrap().attempt, 3);
+    assert!(folder.closed().is_none() && folder.path.join("journal-1.ndjson").exists());
+    write(&folder, &["two"]);
+    assert!(found.folder.adopt(&prompt(1, 4)).is_err(), "it is taken");
+    // Its failure is one, and the next attempt begins anew.
+    folder.write_result(&completed(&prompt(1, 3))).unwrap();
+    folder.close(Closing::Acknowledged, true, NOW).unwrap();
+    assert_eq!(interrupted(runs.path(), &prompt(1, 4)), None);
+}
+
+#[test]
+fn a_paused_attempt_goes_on_where_the_coordinator_names_its_session() {
+    let runs = tempfile::tempdir().unwrap();
+    let folder = made(runs.path(), &prompt(1, 1));
+    let (tool, session) = ("claude-code".parse().unwrap(), "s-1".to_owned());
+    folder.keep_session(&KeptSession { tool, state: "/state".into(), session }).unwrap();
+    folder.write_result(&completed(&prompt(1, 1))).unwrap();
+    folder.close(Closing::Acknowledged, true, NOW).unwrap();
+    assert_eq!(interrupted(runs.path(), &prompt(1, 2)), None);
+    let named = |text: &str| Assignment { resume_session: Some(text.to_owned()), ..prompt(1, 2) };
+    assert_eq!(interrupted(runs.path(), &named("s-2")), None);
+    let input = swarm_model::task::TaskInput::Prompt { system: None, session: Some("s-1".to_owned()) };
+    assert_eq!(interrupted(runs.path(), &Assignment { input, ..named("s-1") }), None, "the task names it always");
+    let found = interrupted(runs.path(), &named("s-1")).unwrap();
+    found.folder.adopt(&named("s-1")).unwrap();
+    assert!(folder.result().is_none() && folder.path.join("result-1.json").exists());
+}
+
+#[test]
+fn nothing_that_was_done_is_nothing_to_go_on_with() {
+    let runs = tempfile::tempdir().unwrap();
+    for closing in [Closing::Lost, Closing::HandedBack, Closing::Stale] {
+        let folder = made(runs.path(), &prompt(1, 1));
+        folder.close(closing, true, NOW).unwrap();
+        assert_eq!(interrupted(runs.path(), &prompt(1, 2)), None, "{closing:?}");
+        fs::create_dir(folder.work()).unwrap();
+        fs::write(folder.work().join("a"), "").unwrap();
+        assert!(interrupted(runs.path(), &prompt(1, 2)).is_some(), "{closing:?}");
+    }
 }
 
 #[test]
@@ -192,7 +287,7 @@ fn what_others_did_counts_once_however_the_agent_died() {
     made(runs.path(), &assignment(3)).write_result(&completed(&assignment(3))).unwrap();
     for _start in 0..3 {
         let ledger = Ledger::open(data.path()).unwrap();
-        let recovered = recover(runs.path(), &ledger, NOW).unwrap();
+        let recovered = recover(runs.path(), &Mirrors::new(data.path()), &ledger, NOW).unwrap();
         ledger.prune(&recovered.iter().map(|found| found.assignment.attempt_ref()).collect(), NOW).unwrap();
         let used: Vec<_> = ledger.today(NOW).into_values().collect();
         assert_eq!(used, [crate::ledger::Used { runs: 2, cost_microusd: 12 }]);

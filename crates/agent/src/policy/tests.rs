@@ -65,6 +65,7 @@ fn word_at(
         day_ends: MIDNIGHT,
         isolation: offered,
         free_disk: Some(2 * 1024 * 1024 * 1024),
+        is_over_quota: false,
     };
     decide(assignment, &situation).err().map_or("taken", |reason| reason.as_str())
 }

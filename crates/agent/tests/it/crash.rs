@@ -17,16 +17,22 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(folder: &TempDir, url: &str, crash_at: Option<&str>) -> Self {
+        let crash_at = crash_at.map(|point| ("GARAGESWARM_CRASH", point));
+        Self::start_with(folder, url, crash_at.as_slice())
+    }
+
+    /// With these variables in its environment.
+    pub(crate) fn start_with(folder: &TempDir, url: &str, variables: &[(&str, &str)]) -> Self {
         let stderr = folder.path().join("stderr");
         let mut command = Command::new(probe());
         command.arg(folder.path().join("data")).args([url, "good-key"]).stdin(Stdio::null());
-        command.env_remove("GARAGESWARM_CRASH").envs(crash_at.map(|point| ("GARAGESWARM_CRASH", point)));
+        command.env_remove("GARAGESWARM_CRASH").envs(variables.iter().copied());
         command.stderr(std::fs::File::create(&stderr).unwrap());
         Self { child: command.spawn().unwrap(), stderr }
     }
 
     /// SIGKILL.
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }

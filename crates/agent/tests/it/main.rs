@@ -11,7 +11,19 @@ mod coordinator;
 mod crash;
 mod ending;
 #[cfg(target_os = "linux")]
+mod folders;
+#[cfg(target_os = "linux")]
 mod isolation;
+#[cfg(target_os = "linux")]
+#[expect(
+    dead_code,
+    unreachable_pub,
+    reason = "the file belongs to the testkit, whose other parts would pull in the server"
+)]
+#[path = "../../../testkit/src/model_server.rs"]
+mod model_server;
+#[cfg(target_os = "linux")]
+mod resume;
 mod session;
 #[cfg(unix)]
 mod steering;

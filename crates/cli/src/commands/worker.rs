@@ -1,5 +1,6 @@
 //! `garageswarm worker`: a worker on this machine, and the workers of the swarm.
 
+mod disk;
 pub(crate) mod invite;
 mod join;
 pub(crate) mod local;

@@ -5,7 +5,7 @@ use swarm_model::{ModelChoice, TaskNumber, TaskState, Timestamp, UserId, WorkerI
 
 use super::{Board, Entry};
 use crate::fleet::Fleet;
-use crate::score::Score;
+use crate::score::{self, Score};
 
 /// What the allocator thinks of a worker for a task.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,8 +68,10 @@ impl Board {
                 worker_id: member.profile.worker_id,
                 machine_name: member.profile.machine_name.clone(),
                 score: {
-                    let known = familiar.is_some_and(|familiar| familiar.contains(&member.profile.worker_id));
-                    Fleet::score_of(member, &entry.class, known, now)
+                    let worker = member.profile.worker_id;
+                    let known = familiar.is_some_and(|familiar| familiar.contains(&worker));
+                    let affinity = score::affinity(known, entry.interrupted_on == Some(worker));
+                    Fleet::score_of(member, &entry.class, affinity, now)
                 },
                 obstacles: self.fleet.obstacles(member, &entry.class, now),
             })

@@ -49,6 +49,7 @@ impl Board {
             return Ok(());
         }
         entry.attempt_started_at = Some(now);
+        entry.interrupted_on = None;
         entry.row.started_at.get_or_insert(now);
         self.transition(number, TaskEvent::Accept { attempt: lease.attempt }, now);
         self.dirty.attempt(UpdateAttempt {
@@ -94,6 +95,10 @@ impl Board {
         }
         if let Some(entry) = self.tasks.get_mut(&number) {
             entry.row.error = Some(sentence);
+            // A worker that stops gives back what it had begun.
+            if matches!(reason, RefusalReason::Draining) && entry.attempt_started_at.is_some() {
+                entry.interrupted_on = Some(worker);
+            }
         }
         self.requeue(number, lease, now + pause, now);
         Ok(())
@@ -369,6 +374,7 @@ impl Board {
             | TaskState::Cancelled => {}
         }
         entry.row.losses += 1;
+        entry.interrupted_on = Some(lease.worker_id);
         entry.row.failure_class = Some(FailureClass::Lost);
         entry.row.error = Some(why.to_owned());
         let (losses, policy, on_loss) = (entry.row.losses, entry.head.spec.retry, entry.head.spec.on_loss);

@@ -25,6 +25,8 @@ pub(crate) enum LocalCommand {
     /// The settings of the worker of this machine.
     #[command(subcommand)]
     Prefs(PrefsCommand),
+    /// What the worker of this machine keeps on its disk, and what of it may go.
+    Disk(super::disk::DiskArgs),
     /// Let somebody else use a tool of this machine. Given again, it replaces the earlier grant.
     Grant(GrantArgs),
     /// Take back what was granted to somebody.
@@ -112,6 +114,7 @@ pub(crate) async fn run(command: LocalCommand, context: &Context) -> Result<(), 
             let (worker, status) = found(&args.folder, context).await?;
             context.output.object(&status, |status| local_words::status(status, worker.data_dir(), context.now()))
         }
+        LocalCommand::Disk(args) => super::disk::disk(args, context).await,
         LocalCommand::Prefs(PrefsCommand::Show(folder)) => show(&folder, context).await,
         LocalCommand::Prefs(PrefsCommand::Set { key, value, folder }) => {
             let changed = find(&folder, context).await?.set_preference(&key, &value).await;

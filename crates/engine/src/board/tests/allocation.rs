@@ -137,6 +137,30 @@ fn affinity_breaks_what_would_be_a_tie() {
 }
 
 #[test]
+fn an_interrupted_task_goes_on_where_it_was() {
+    // One that is far busier, and has the higher id.
+    let mut world = World::with_workers([profile(1), profile(2)]);
+    world.board.familiar.insert(user(1), vec![worker(2)]);
+    let number = world.submit(spec());
+    let (first, attempt) = world.accept_last();
+    assert_eq!(first, worker(2));
+    // It gives back what it had begun, comes back, and has worked for minutes.
+    world.pass(Duration::from_secs(5));
+    world.board.refuse(first, attempt, &swarm_model::worker::RefusalReason::Draining, world.now).unwrap();
+    world.board.familiar.clear();
+    let affinity = |world: &World| {
+        let report = world.board.placement(number, |_| true, world.now).unwrap();
+        report.candidates.iter().map(|candidate| candidate.score.map_or(0, |score| score.affinity)).collect::<Vec<_>>()
+    };
+    assert_eq!(affinity(&world), [100_000, 0]);
+    world.pass(Duration::from_secs(2));
+    assert_eq!(world.assigned.last().unwrap().0, worker(2));
+    // Accepted, it is no longer interrupted, and a failure begins anew anywhere.
+    world.accept_last();
+    assert_eq!(affinity(&world), [0, 10_000]);
+}
+
+#[test]
 fn a_tools_own_limit_holds() {
     let mut limited = profile(1);
     limited.capabilities.slots = 5;
