@@ -18,7 +18,7 @@ use swarm_model::tool::{self, ToolHealth};
 use swarm_model::worker::RefusalReason;
 use url::Url;
 
-pub(crate) use self::places::{ANTHROPIC, CLAUDE_CODE, CODEX, GEMINI, OLLAMA, OPENAI, Provider};
+pub(crate) use self::places::{ANTHROPIC, CLAUDE_CODE, CODEX, GEMINI, OLLAMA, OPENAI, Provider, VERTEX};
 use crate::http;
 use crate::settings::ToolSettings;
 use crate::variables::Variables;

@@ -33,6 +33,8 @@ use tokio::sync::mpsc;
 
 use crate::event::{Final, ToolEvent};
 use crate::guard::Ended;
+use crate::meter::Meter;
+use crate::proxy::Metered;
 use crate::settings::ToolSettings;
 
 /// One tool: how it is found and how a run of it is planned.
@@ -131,6 +133,8 @@ pub struct Plan {
     pub(crate) model: Option<String>,
     /// How long it may keep us waiting.
     pub(crate) patience: Patience,
+    /// Counts what it uses.
+    pub(crate) meter: Meter,
     /// The way.
     pub(crate) way: Way,
 }
@@ -176,6 +180,8 @@ pub(crate) struct ProcessPlan {
     pub(crate) stdin: String,
     /// What must be on the disk before it starts.
     pub(crate) needs: Needs,
+    /// Whom it asks through a proxy of the run's, where that is how it works.
+    pub(crate) metered: Option<Metered>,
     /// Understands its output.
     pub(crate) parser: Box<dyn OutputParser>,
 }

@@ -382,14 +382,14 @@ async fn a_limit_on_tokens_bounds_the_reply() {
     for api in APIS {
         let server = ModelServer::start([Step::say("short")]).await.unwrap();
         let mut bench = api.bench(&server, &"word ".repeat(600));
-        bench.request.limits.tokens = Some(700);
+        bench.request.limits.tokens = Some(1_000);
         assert_eq!(bench.run().await.result().text, "short");
         let body = &server.questions()[0].body;
         let bound =
             [&body["max_tokens"], &body["generationConfig"]["maxOutputTokens"]].into_iter().find_map(Value::as_u64);
-        assert_eq!(bound, Some(700 - 3000 / 6), "{api:?}");
+        assert_eq!(bound, Some(1_000 - 3000 / 4), "{api:?}");
 
-        bench.request.limits.tokens = Some(400);
+        bench.request.limits.tokens = Some(700);
         assert_eq!(bench.run().await.failure().0, FailureClass::Budget);
         assert_eq!(server.questions().len(), 1, "a prompt beyond the limit is not sent");
 
