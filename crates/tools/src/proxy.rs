@@ -37,7 +37,7 @@ use crate::meter::Meter;
 /// Stands in a plan for the address that the proxy has once it listens.
 pub(crate) const ADDRESS: &str = "http://proxy.invalid";
 /// Connections of one tool at once; further ones wait.
-const MAX_CONNECTIONS: usize = 128;
+const MAX_CONNECTIONS: usize = 1024;
 
 /// Whom a program asks, and how it is told to ask the proxy instead.
 #[derive(Debug, Clone)]

@@ -192,7 +192,8 @@ impl Forward {
         let is_packed = response.headers().get(CONTENT_ENCODING).is_some_and(|packed| packed.as_bytes() == b"gzip");
         let watch = Watch::new(call, wire, self.account.base.clone(), framing, is_packed);
         let (head, body) = taken_apart(response);
-        let passing = Passing { body: Box::pin(body), watch: Some(watch), wire, framing, is_packed };
+        let left = head.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let passing = Passing { body: Box::pin(body), watch: Some(watch), left, wire, framing, is_packed };
         let frames = stream::unfold(passing, |mut passing| async move {
             let next = passing.next().await?;
             Some((next.map(Frame::data), passing))
@@ -237,6 +238,8 @@ impl Forward {
 struct Passing<S> {
     body: S,
     watch: Option<Watch>,
+    /// Bytes that are still to come, where that was said: nobody asks for more than these.
+    left: Option<u64>,
     wire: Wire,
     framing: Framing,
     is_packed: bool,
@@ -248,7 +251,13 @@ impl<S: Stream<Item = reqwest::Result<Bytes>> + Unpin> Passing<S> {
         let watch = self.watch.as_mut()?;
         match self.body.next().await {
             Some(Ok(chunk)) => match watch.chunk(&chunk) {
-                Ok(()) => Some(Ok(chunk)),
+                Ok(()) => {
+                    self.left = self.left.map(|left| left.saturating_sub(chunk.len() as u64));
+                    if self.left == Some(0) {
+                        self.finish();
+                    }
+                    Some(Ok(chunk))
+                }
                 Err(denied) => {
                     self.watch = None;
                     // Among packed bytes there is no place for words.
@@ -262,11 +271,17 @@ impl<S: Stream<Item = reqwest::Result<Bytes>> + Unpin> Passing<S> {
                 Some(Err(Broken(Some(error.without_url()))))
             }
             None => {
-                if let Some(watch) = self.watch.take() {
-                    watch.finish();
-                }
+                self.finish();
                 None
             }
+        }
+    }
+}
+
+impl<S> Passing<S> {
+    fn finish(&mut self) {
+        if let Some(watch) = self.watch.take() {
+            watch.finish();
         }
     }
 }

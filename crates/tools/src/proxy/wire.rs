@@ -124,6 +124,9 @@ const INCLUDE_USAGE: &[Names<'_>] = &[&[USAGE], &["include_usage"]];
 impl Asked {
     /// Reads a question; `path` names the model of Google's.
     pub(super) fn read(wire: Wire, path: &str, body: &str) -> Result<Self, serde_json::Error> {
+        if !body.trim_ascii_start().starts_with('{') {
+            return Err(serde::de::Error::custom("a question is an object"));
+        }
         let read: Body<'_> = serde_json::from_str(body)?;
         let prompt: Prompt = serde_json::from_str(body)?;
         let in_path = || path.rsplit('/').next().and_then(|last| last.split(':').next()).unwrap_or("");
