@@ -73,7 +73,8 @@ pub enum Step {
     },
     /// Streams these pieces and breaks the connection.
     Cut(Vec<String>),
-    /// Streams a piece again and again, until the client closes the connection. Each counts as a token written.
+    /// Streams a piece again and again, with a number in the place of `#`, until the client closes the connection. Each
+    /// counts as a token written.
     Endless(String),
     /// Streams `before`, waits for [`ModelServer::release`], and streams `after`.
     Held {
@@ -409,8 +410,9 @@ fn broken_off(content_type: &'static str, chunks: Vec<String>) -> Response {
 
 /// A body that begins and never ends: one chunk, and then another again and again.
 fn endless(content_type: &'static str, shared: Arc<Shared>, before: Vec<String>, again: String) -> Response {
-    let again = stream::repeat(again).then(move |chunk| {
+    let again = stream::iter(0_u64..).then(move |n| {
         shared.add(Counted { output: 1, ..Counted::default() });
+        let chunk = again.replace('#', &n.to_string());
         async move {
             // The connection sends what it has, and sees when nobody reads it any more.
             tokio::task::yield_now().await;

@@ -80,7 +80,10 @@ impl Open {
 #[derive(Debug, Clone, Copy)]
 struct Learned {
     bytes: u64,
-    tokens: u64,
+    /// Tokens that count against a limit.
+    counted: u64,
+    /// The same and those that went to a cache, which are paid for alike.
+    paid: u64,
 }
 
 /// Tokens and money that count against the limits.
@@ -138,7 +141,7 @@ impl State {
         settings: &ToolSettings,
         question: Question<'_>,
     ) -> Result<Option<u64>, Stop> {
-        let prompt = self.prompt_guess(question);
+        let (prompt, paid) = self.prompt_guess(question);
         let (known, guess) = (self.known(settings), self.guess(settings));
         let reserved: u64 = self.open.values().map(|open| open.reserved).sum();
         let by_tokens = limits.tokens.map(|most| {
@@ -154,7 +157,7 @@ impl State {
         }
         let by_cost = most_cost.zip(price).map(|(most, price)| {
             let used = known.cost.saturating_add(guess.cost);
-            (price.affords(most.saturating_sub(used), prompt), Stop::NoMoneyLeft { most, used })
+            (price.affords(most.saturating_sub(used), paid), Stop::NoMoneyLeft { most, used })
         });
         match by_tokens.into_iter().chain(by_cost).min_by_key(|(left, _)| *left) {
             Some((0, stop)) => Err(stop),
@@ -163,15 +166,18 @@ impl State {
         }
     }
 
-    /// About how many tokens a prompt has that no cache holds.
-    fn prompt_guess(&self, question: Question<'_>) -> u64 {
-        match self.learned.get(question.model).filter(|learned| learned.bytes > 0) {
-            Some(learned) => {
-                let tokens = u128::from(learned.tokens) * u128::from(question.prompt_bytes) / u128::from(learned.bytes);
-                u64::try_from(tokens).unwrap_or(u64::MAX)
-            }
-            None => question.prompt_bytes / BYTES_PER_TOKEN,
-        }
+    /// About how many tokens of a prompt will count, and how many will be paid for: in the first call all of them, and
+    /// then as many of its bytes as in the last one.
+    fn prompt_guess(&self, question: Question<'_>) -> (u64, u64) {
+        let all = question.prompt_bytes / BYTES_PER_TOKEN;
+        let Some(learned) = self.learned.get(question.model).filter(|learned| learned.bytes > 0) else {
+            return (all, all);
+        };
+        let share = |tokens: u64| {
+            let share = u128::from(tokens) * u128::from(question.prompt_bytes) / u128::from(learned.bytes);
+            u64::try_from(share).unwrap_or(u64::MAX)
+        };
+        (share(learned.counted), share(learned.paid))
     }
 
     pub(super) fn open(&mut self, question: Question<'_>, left: Option<u64>) -> u64 {
@@ -181,7 +187,7 @@ impl State {
             asked: question.model.to_owned(),
             model: question.model.to_owned(),
             prompt_bytes: question.prompt_bytes,
-            prompt_guess: self.prompt_guess(question),
+            prompt_guess: self.prompt_guess(question).0,
             reserved: reserved.filter(|_| left.is_some()).unwrap_or(0),
             started: now(),
             first_byte: None,
@@ -228,8 +234,8 @@ impl State {
             .plus(spent_of(&used, &open.model, &open.asked, settings))
             .plus(spent_of(&guess, &open.model, &open.asked, settings));
         if let Some(input) = open.tokens.input {
-            let tokens = input + open.tokens.cache_write.unwrap_or(0);
-            self.learned.insert(open.asked.clone(), Learned { bytes: open.prompt_bytes, tokens });
+            let paid = input.saturating_add(open.tokens.cache_write.unwrap_or(0));
+            self.learned.insert(open.asked.clone(), Learned { bytes: open.prompt_bytes, counted: input, paid });
         }
         tracing::debug!(
             model = open.model,
@@ -328,10 +334,9 @@ impl State {
     }
 }
 
-/// The tokens that count against a limit: read anew, whether a cache keeps them or not, and written.
+/// The tokens that count against a limit, here as for the coordinator: without those from and to caches.
 fn counted(usage: &Usage) -> u64 {
-    let counts = [usage.input_tokens, usage.cache_write_tokens, usage.output_tokens];
-    counts.into_iter().flatten().fold(0, u64::saturating_add)
+    usage.input_tokens.unwrap_or(0).saturating_add(usage.output_tokens.unwrap_or(0))
 }
 
 fn spent_of(tokens: &Tokens, model: &str, asked: &str, settings: &ToolSettings) -> Spent {
@@ -352,7 +357,7 @@ fn usage_of(tokens: &Tokens, model: &str, asked: &str, settings: &ToolSettings) 
     match tokens.cost_microusd {
         Some(_) => Usage { cost_microusd: tokens.cost_microusd, cost_kind: CostKind::Reported, ..usage },
         // What nobody reads or writes costs nothing, whatever its price is.
-        None if tokens.input == Some(0) && tokens.output == Some(0) && counted(&usage) == 0 => {
+        None if tokens.input == Some(0) && tokens.output == Some(0) && tokens.cache_write.is_none() => {
             Usage { cost_kind: CostKind::None, ..usage }
         }
         None => priced(usage, model, asked, settings),

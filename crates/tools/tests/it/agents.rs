@@ -320,7 +320,9 @@ impl Agent {
     /// A model that calls a tool again and again ends at the budget, is warned of before, and goes on where it was.
     pub(crate) async fn stays_within_its_budget(&self) {
         const MOST: u64 = 40_000;
-        let Some(mut real) = self.real("Run it", [(self.shell)("true")]).await else { return };
+        // Some tools notice a call that is repeated.
+        let calls = (0..100).map(|n| (self.shell)(&format!("true {n}")));
+        let Some(mut real) = self.real("Run it", calls).await else { return };
         real.server.count_each(Counted { input: 4_000, output: 300, ..Counted::default() });
         real.bench.request.limits.tokens = Some(MOST);
         let done = real.bench.run().await;
@@ -345,7 +347,7 @@ impl Agent {
     /// An answer without an end is cut.
     pub(crate) async fn ends_an_endless_answer(&self) {
         const MOST: u64 = 30_000;
-        let Some(mut real) = self.real("Say hello", [Step::Endless("again ".to_owned())]).await else { return };
+        let Some(mut real) = self.real("Say hello", [Step::Endless("again-# ".to_owned())]).await else { return };
         real.bench.request.limits.tokens = Some(MOST);
         let done = real.bench.run().await;
         assert_eq!(done.failure().0, FailureClass::Budget, "{:?}", done.outcome);
