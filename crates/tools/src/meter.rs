@@ -145,14 +145,23 @@ impl Meter {
         }))
     }
 
+    /// Asks whether a model may answer.
+    pub(crate) fn allow(&self, model: &str) -> Result<(), Denied> {
+        let allowed = &self.0.limits.models;
+        if allowed.is_empty() || allowed.iter().any(|name| is_named(name, model)) {
+            return Ok(());
+        }
+        let allowed = allowed.join(", ");
+        let words = format!("the model \"{model}\" is not among those that the task allows ({allowed})");
+        self.lock().deny(&words);
+        self.0.changed.notify_one();
+        Err(Denied::Model(words))
+    }
+
     /// Asks whether a call may be made. What is handed out counts the call until it is dropped.
     pub(crate) fn ask(&self, question: Question<'_>) -> Result<Call, Denied> {
+        self.allow(question.model)?;
         let mut state = self.lock();
-        if let Err(words) = self.check_model(question.model) {
-            state.deny(&words);
-            self.0.changed.notify_one();
-            return Err(Denied::Model(words));
-        }
         if let Some(stop) = state.stop {
             return Err(Denied::Spent(stop));
         }
@@ -163,14 +172,6 @@ impl Meter {
         })?;
         let id = state.open(question, left);
         Ok(Call { meter: self.clone(), id, left, model: question.model.to_owned() })
-    }
-
-    fn check_model(&self, model: &str) -> Result<(), String> {
-        let allowed = &self.0.limits.models;
-        if allowed.is_empty() || allowed.iter().any(|name| is_named(name, model)) {
-            return Ok(());
-        }
-        Err(format!("the model \"{model}\" is not among those that the task allows ({})", allowed.join(", ")))
     }
 
     /// Takes what a tool says that it used, which asks by itself. It counts as long as no call was seen.

@@ -275,6 +275,15 @@ impl State {
         open.fold(Spent::default(), Spent::plus)
     }
 
+    /// What was written and nobody counted yet.
+    fn written(&self, settings: &ToolSettings) -> Spent {
+        let open = self.open.values().map(|open| {
+            let written = Tokens { input: None, ..open.guess() };
+            spent_of(&written, &open.model, &open.asked, settings)
+        });
+        open.fold(Spent::default(), Spent::plus)
+    }
+
     /// Warns once, and says stop where a limit is reached.
     pub(super) fn check(&mut self, limits: &Limits, settings: &ToolSettings) {
         if limits.tokens.is_none() && limits.cost_microusd.is_none() {
@@ -290,11 +299,12 @@ impl State {
         if let Some(most) = limits.cost_microusd.filter(|most| is_over(known.cost, guess.cost, *most)) {
             self.stop.get_or_insert(Stop::Cost(most));
         }
+        let used = known.plus(self.written(settings));
         if !self.is_warned
-            && let Some(words) = warning(known, limits)
+            && let Some(words) = warning(used, limits)
         {
             self.is_warned = true;
-            tracing::warn!(tokens = known.tokens, cost_microusd = known.cost, "a run has used most of its budget");
+            tracing::warn!(tokens = used.tokens, cost_microusd = used.cost, "a run has used most of its budget");
             self.remark(words);
         }
     }
@@ -386,14 +396,14 @@ fn sum(one: &Usage, other: &Usage) -> Usage {
 }
 
 /// What to say where most of a limit is used.
-fn warning(known: Spent, limits: &Limits) -> Option<String> {
+fn warning(used: Spent, limits: &Limits) -> Option<String> {
     let is_near = |used: u64, most: u64| {
         u128::from(used) * 100 >= u128::from(most) * u128::from(WARNING_PERCENT) && most > 0
     };
-    if let Some(most) = limits.tokens.filter(|most| is_near(known.tokens, *most)) {
-        return Some(format!("most of the budget is used: {} of {most} tokens", known.tokens));
+    if let Some(most) = limits.tokens.filter(|most| is_near(used.tokens, *most)) {
+        return Some(format!("most of the budget is used: {} of {most} tokens", used.tokens));
     }
-    let most = limits.cost_microusd.filter(|most| is_near(known.cost, *most))?;
+    let most = limits.cost_microusd.filter(|most| is_near(used.cost, *most))?;
     let dollars = |microusd: u64| microusd as f64 / 1e6;
-    Some(format!("most of the budget is used: {:.4} of {:.4} US dollars", dollars(known.cost), dollars(most)))
+    Some(format!("most of the budget is used: {:.4} of {:.4} US dollars", dollars(used.cost), dollars(most)))
 }

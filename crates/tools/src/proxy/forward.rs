@@ -75,7 +75,8 @@ impl Forward {
 
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Broken> {
         let (head, body) = request.into_parts();
-        let Some(below) = self.below(&head.uri) else {
+        let url = self.target(&head.uri);
+        let Some(below) = self.below(&url) else {
             return Ok(refusal(None, StatusCode::NOT_FOUND, "there is nothing at this address"));
         };
         let kind = Kind::of(&head.method, below);
@@ -83,7 +84,7 @@ impl Forward {
         if !self.door.admits(&head.headers, head.uri.query()) {
             return Ok(refusal(wire, StatusCode::UNAUTHORIZED, "this is not the token of the run"));
         }
-        let outgoing = self.outgoing(&head.method, &head.uri, head.headers);
+        let outgoing = self.outgoing(&head.method, url.clone(), head.headers);
         let Ok(body) = Limited::new(body, MAX_QUESTION).collect().await else {
             return Ok(refusal(wire, StatusCode::PAYLOAD_TOO_LARGE, "the request is too long"));
         };
@@ -98,16 +99,21 @@ impl Forward {
         }
     }
 
-    /// The part of a path behind the provider's address; none for what is beside it.
-    fn below<'a>(&self, uri: &'a Uri) -> Option<&'a str> {
-        let below = uri.path().strip_prefix(self.account.base.path().trim_end_matches('/'))?;
-        // Nobody gets out of it again.
-        let is_inside = (below.is_empty() || below.starts_with('/'))
-            && !below.split('/').any(|part| matches!(part, ".." | "." | "%2e%2e" | "%2E%2E"));
-        is_inside.then_some(below)
+    /// Where a request goes, without what was meant for us. No path leads out of it any more.
+    fn target(&self, uri: &Uri) -> Url {
+        let mut url = self.account.base.clone();
+        url.set_path(uri.path());
+        url.set_query(uri.query().and_then(Door::stripped).as_deref());
+        url
     }
 
-    fn outgoing(&self, method: &Method, uri: &Uri, mut headers: HeaderMap) -> Outgoing {
+    /// The part of a path behind the provider's address; none for what is beside it.
+    fn below<'a>(&self, url: &'a Url) -> Option<&'a str> {
+        let below = url.path().strip_prefix(self.account.base.path().trim_end_matches('/'))?;
+        (below.is_empty() || below.starts_with('/')).then_some(below)
+    }
+
+    fn outgoing(&self, method: &Method, url: Url, mut headers: HeaderMap) -> Outgoing {
         Door::strip(&mut headers);
         strip_hop_by_hop(&mut headers);
         for name in [HOST, CONTENT_LENGTH, EXPECT] {
@@ -116,9 +122,6 @@ impl Forward {
         // We read along.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         headers.extend(self.account.header().map(|(name, value)| (Some(name), value)));
-        let mut url = self.account.base.clone();
-        url.set_path(uri.path());
-        url.set_query(uri.query().and_then(Door::stripped).as_deref());
         Outgoing { method: method.clone(), url, headers }
     }
 
@@ -160,7 +163,8 @@ impl Forward {
             is_streamed: asked.is_streamed,
             wished: asked.wished(),
         };
-        let call = match self.meter.ask(question) {
+        let others = asked.others.iter().try_for_each(|model| self.meter.allow(model));
+        let call = match others.and_then(|()| self.meter.ask(question)) {
             Ok(call) => call,
             Err(denied) => return refused(StatusCode::BAD_REQUEST, &denied.failure().error),
         };

@@ -229,7 +229,9 @@ async fn only_what_can_be_counted_passes() {
     let count = stand.post(LANGUAGES[0], "/v1/messages/count_tokens", &json!({})).send().await.unwrap();
     assert_eq!(count.json::<Value>().await.unwrap()["input_tokens"], 10);
     let n = stand.server.requests().len();
-    assert_eq!(get("/v1/files").await.unwrap().status(), StatusCode::NOT_FOUND);
+    for path in ["/v1/files", "/v1/models/../files", "/v1/models/%2E%2e/files"] {
+        assert_eq!(get(path).await.unwrap().status(), StatusCode::NOT_FOUND, "{path}");
+    }
     let batch = stand.post(LANGUAGES[0], "/v1/messages/batches", &json!({})).send().await.unwrap();
     assert_eq!(batch.status(), StatusCode::NOT_FOUND);
     assert_eq!(stand.server.requests().len(), n, "it was passed on");
@@ -307,6 +309,13 @@ async fn a_model_that_is_not_allowed_is_never_asked() {
         assert!(stand.server.requests().is_empty());
         assert!(stand.meter.denied_model().is_some());
     }
+    // Nor as one that a router may take instead.
+    let chat = LANGUAGES[1];
+    let stand = Stand::new(chat, limits, [Step::say("no")]).await;
+    let mut body = question(chat);
+    (body["model"], body["models"]) = (json!("another"), json!(["another", "the-model"]));
+    assert_eq!(stand.post(chat, chat.path, &body).send().await.unwrap().status(), StatusCode::BAD_REQUEST);
+    assert!(stand.server.requests().is_empty());
 }
 
 #[tokio::test]

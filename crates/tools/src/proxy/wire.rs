@@ -65,6 +65,9 @@ impl Kind {
 pub(super) struct Body<'a> {
     #[serde(borrow, default)]
     model: Option<Cow<'a, str>>,
+    /// Those that a router may ask in its place.
+    #[serde(default)]
+    models: Vec<String>,
     #[serde(default)]
     stream: Option<bool>,
     #[serde(default)]
@@ -105,6 +108,8 @@ struct StreamOptions {
 pub(super) struct Asked {
     pub(super) wire: Wire,
     pub(super) model: String,
+    /// Models that may answer in its place.
+    pub(super) others: Vec<String>,
     pub(super) is_streamed: bool,
     pub(super) prompt_bytes: u64,
     /// The bounds on the reply that it sets: where, and how much.
@@ -154,6 +159,7 @@ impl Asked {
         Ok(Self {
             wire,
             model,
+            others: read.models,
             is_streamed,
             prompt_bytes: prompt.0,
             bounds: bounds.into_iter().filter_map(|(place, most)| Some((place, most?))).collect(),

@@ -401,6 +401,37 @@ async fn a_limit_on_tokens_bounds_the_reply() {
 }
 
 #[tokio::test]
+async fn an_endless_answer_ends_at_the_budget() {
+    for api in APIS {
+        let server = ModelServer::start([Step::Endless("again-# ".to_owned())]).await.unwrap();
+        let mut bench = api.bench(&server, "go on and on");
+        bench.request.limits.tokens = Some(2_000);
+        let done = bench.run().await;
+        assert_eq!(done.failure(), (FailureClass::Budget, "the run used more than 2000 tokens"), "{api:?}");
+        let used = done.record.usage.input_tokens.unwrap() + done.record.usage.output_tokens.unwrap();
+        assert!((1_400..2_400).contains(&used), "{api:?} {used}");
+        assert!(done.partial().starts_with("again-0 "), "{api:?}");
+        let warned = |event: &&ToolEvent| matches!(event, ToolEvent::Notice(text) if text.contains("budget is used"));
+        assert_eq!(done.events.iter().filter(warned).count(), 1, "{api:?}");
+    }
+}
+
+#[tokio::test]
+async fn only_models_that_the_task_allows_are_asked() {
+    for api in APIS {
+        let server = ModelServer::start([Step::say("hello")]).await.unwrap();
+        let mut bench = api.bench(&server, "hi");
+        bench.request.limits.models = vec![api.model.0.to_owned()];
+        assert_eq!(bench.run().await.result().text, "hello", "{api:?}");
+        bench.request.limits.models = vec!["another".to_owned()];
+        let done = bench.run().await;
+        assert_eq!(done.failure().0, FailureClass::Refused);
+        assert!(done.failure().1.contains("(another)"), "{:?}", done.failure());
+        assert_eq!(server.questions().len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn what_is_there_is_found_without_asking_twice() {
     for api in APIS {
         let server = ModelServer::start([]).await.unwrap();
