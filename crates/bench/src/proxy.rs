@@ -25,7 +25,8 @@ pub(crate) const BE_THE_TOOL: &str = "GARAGESWARM_BENCH_ASK";
 /// The variable with the provider's own address.
 const DIRECT: &str = "GARAGESWARM_BENCH_DIRECT";
 const CLAUDE: &str = "GARAGESWARM_TEST_CLAUDE";
-const RESULT: &str = r#"{"type":"result","subtype":"success","is_error":false,"num_turns":1,"session_id":"s","result":"#;
+const RESULT: &str =
+    r#"{"type":"result","subtype":"success","is_error":false,"num_turns":1,"session_id":"s","result":"#;
 const ANSWER: &str = concat!(
     "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"type\":\"message\",\"role\":\"assistant\",",
     "\"model\":\"claude-sonnet-5\",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,",
@@ -173,7 +174,12 @@ impl Run<'_> {
             model: None,
             limits: Limits::default(),
             session: None,
-            dirs: RunDirs { work: dir("work"), tmp: dir("tmp"), state: self.folder.join("state"), control: dir("control") },
+            dirs: RunDirs {
+                work: dir("work"),
+                tmp: dir("tmp"),
+                state: self.folder.join("state"),
+                control: dir("control"),
+            },
         };
         let registry = Registry::standard(&Variables::default());
         let adapter = registry.get(&request.tool).context("there is no such tool")?;
@@ -221,7 +227,8 @@ async fn serve(mut stream: TcpStream) -> Result<()> {
     let mut reader = Reader::default();
     loop {
         let (head, body) = reader.message(&mut stream).await?;
-        let long = PIECES.into_iter().find(|piece| String::from_utf8_lossy(&body).contains(&format!("pieces of {piece} ")));
+        let long =
+            PIECES.into_iter().find(|piece| String::from_utf8_lossy(&body).contains(&format!("pieces of {piece} ")));
         let is_question = head.starts_with("POST");
         let Some(piece) = long else {
             let answer = if is_question { ANSWER } else { "" };
@@ -349,9 +356,13 @@ impl Way {
     /// Asks, and tells when the first byte of the answer came and how many came in all.
     async fn ask(&mut self, prompt: &str) -> Result<(Duration, usize)> {
         let messages = serde_json::json!([{ "role": "user", "content": prompt }]);
-        let body = serde_json::json!({ "model": "m", "max_tokens": 9, "stream": true, "messages": messages }).to_string();
+        let body =
+            serde_json::json!({ "model": "m", "max_tokens": 9, "stream": true, "messages": messages }).to_string();
         let Self { stream, reader, token } = self;
-        let head = format!("POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: {token}\r\ncontent-length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: {token}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
         let started = Instant::now();
         stream.write_all(format!("{head}{body}").as_bytes()).await?;
         let (head, length) = reader.head(stream).await?;

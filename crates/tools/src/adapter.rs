@@ -181,7 +181,7 @@ pub(crate) struct ProcessPlan {
     /// What must be on the disk before it starts.
     pub(crate) needs: Needs,
     /// Whom it asks through a proxy of the run's, where that is how it works.
-    pub(crate) metered: Option<Metered>,
+    pub(crate) metered: Option<Box<Metered>>,
     /// Understands its output.
     pub(crate) parser: Box<dyn OutputParser>,
 }

@@ -51,9 +51,7 @@ fn made_once(
 fn build(is_here: bool, kept_for: Option<Duration>, tls: Option<ClientConfig>) -> Result<Client, reqwest::Error> {
     // Somebody else in this process may have chosen already, which is as good.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let builder = Client::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .redirect(reqwest::redirect::Policy::none());
+    let builder = Client::builder().connect_timeout(CONNECT_TIMEOUT).redirect(reqwest::redirect::Policy::none());
     let builder = match kept_for {
         Some(span) => builder.pool_idle_timeout(span),
         None => builder.pool_max_idle_per_host(0),

@@ -123,12 +123,14 @@ impl Stop {
                 failure(FailureClass::Budget, format!("the run cost more than {:.2} US dollars", cost as f64 / 1e6))
             }
             Self::NoTokensLeft { most, used, prompt } => {
-                let error = format!("the run used {used} of its {most} tokens, and the next prompt alone has about {prompt}");
+                let error =
+                    format!("the run used {used} of its {most} tokens, and the next prompt alone has about {prompt}");
                 failure(FailureClass::Budget, error)
             }
             Self::NoMoneyLeft { most, used } => {
                 let (most, used) = (most as f64 / 1e6, used as f64 / 1e6);
-                let error = format!("the run cost {used:.4} of its {most:.4} US dollars, and the next prompt costs the rest");
+                let error =
+                    format!("the run cost {used:.4} of its {most:.4} US dollars, and the next prompt costs the rest");
                 failure(FailureClass::Budget, error)
             }
         }

@@ -37,9 +37,7 @@ pub(super) fn answer(shared: &Arc<Shared>, body: &Value) -> Response {
             let failed = vec![error("server_error", &message)];
             streamed(SSE, stream::iter(events([completion.text(&before), failed].concat())))
         }
-        Step::Endless(piece) => {
-            endless(SSE, shared.clone(), Vec::new(), events(completion.text(&[piece])).concat())
-        }
+        Step::Endless(piece) => endless(SSE, shared.clone(), Vec::new(), events(completion.text(&[piece])).concat()),
         Step::Cut(before) => broken_off(SSE, events(completion.text(&before))),
         Step::Held { before, after } => {
             let mut after = events([completion.text(&after), completion.closing("stop")].concat());

@@ -52,7 +52,9 @@ pub(super) fn answer(shared: &Arc<Shared>, uri: &Uri) -> Response {
                 refusal(503, &[], failed)
             }
         }
-        Step::Endless(piece) => endless(SSE, shared.clone(), Vec::new(), reply.text(&[piece]).iter().map(event).collect()),
+        Step::Endless(piece) => {
+            endless(SSE, shared.clone(), Vec::new(), reply.text(&[piece]).iter().map(event).collect())
+        }
         Step::Cut(before) => broken_off(SSE, reply.text(&before).iter().map(event).collect()),
         Step::Held { before, after } => {
             let after = [reply.text(&after), vec![reply.closing()]].concat();

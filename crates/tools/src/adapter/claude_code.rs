@@ -87,7 +87,7 @@ impl Adapter for ClaudeCode {
                 env: variables(request, settings, &identity)?,
                 stdin: prompt.to_owned(),
                 needs: Needs::default(),
-                metered: metered(&identity),
+                metered: metered(&identity).map(Box::new),
                 parser: Box::new(Stream::new(ledger)),
             }),
             model: Some(model),

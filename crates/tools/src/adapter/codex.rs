@@ -92,7 +92,7 @@ impl Adapter for Codex {
                 env: variables(request, settings, &identity)?,
                 stdin: prompt.to_owned(),
                 needs: Needs { folders, files: Vec::new() },
-                metered: metered(&identity),
+                metered: metered(&identity).map(Box::new),
                 parser: Box::new(Stream::new(ledger, pricing)),
             }),
             model: model.map(str::to_owned),

@@ -96,7 +96,7 @@ impl Adapter for GeminiCli {
                 env: variables(&home, request, settings, &identity)?,
                 stdin: input(prompt, system)?,
                 needs: Needs { folders: Vec::new(), files },
-                metered: metered(settings, &identity),
+                metered: metered(settings, &identity).map(Box::new),
                 parser: Box::new(Stream::new(home, pricing)),
             }),
             model: Some(model),

@@ -312,11 +312,7 @@ impl Answer {
 
 /// The tokens of the last line. A prompt that the server still holds is not counted.
 fn tokens(piece: &Value) -> Tokens {
-    Tokens {
-        input: piece["prompt_eval_count"].as_u64(),
-        output: piece["eval_count"].as_u64(),
-        ..Tokens::default()
-    }
+    Tokens { input: piece["prompt_eval_count"].as_u64(), output: piece["eval_count"].as_u64(), ..Tokens::default() }
 }
 
 #[cfg(test)]

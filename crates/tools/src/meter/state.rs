@@ -229,10 +229,12 @@ impl State {
         } else {
             open.guess()
         };
-        self.spent = self
-            .spent
-            .plus(spent_of(&used, &open.model, &open.asked, settings))
-            .plus(spent_of(&guess, &open.model, &open.asked, settings));
+        self.spent = self.spent.plus(spent_of(&used, &open.model, &open.asked, settings)).plus(spent_of(
+            &guess,
+            &open.model,
+            &open.asked,
+            settings,
+        ));
         if let Some(input) = open.tokens.input {
             let paid = input.saturating_add(open.tokens.cache_write.unwrap_or(0));
             self.learned.insert(open.asked.clone(), Learned { bytes: open.prompt_bytes, counted: input, paid });
@@ -332,7 +334,9 @@ impl State {
         let open = open.map(|open| usage_of(&open.tokens, &open.model, &open.asked, settings));
         let usage = over.chain(open).reduce(|one, other| sum(&one, &other)).unwrap_or_default();
         match &self.reported {
-            Some(Usage { cost_kind: CostKind::Reported, cost_microusd, .. }) if usage.cost_kind == CostKind::Unknown => {
+            Some(Usage { cost_kind: CostKind::Reported, cost_microusd, .. })
+                if usage.cost_kind == CostKind::Unknown =>
+            {
                 Usage { cost_kind: CostKind::Reported, cost_microusd: *cost_microusd, ..usage }
             }
             _ => usage,
@@ -397,9 +401,8 @@ fn sum(one: &Usage, other: &Usage) -> Usage {
 
 /// What to say where most of a limit is used.
 fn warning(used: Spent, limits: &Limits) -> Option<String> {
-    let is_near = |used: u64, most: u64| {
-        u128::from(used) * 100 >= u128::from(most) * u128::from(WARNING_PERCENT) && most > 0
-    };
+    let is_near =
+        |used: u64, most: u64| u128::from(used) * 100 >= u128::from(most) * u128::from(WARNING_PERCENT) && most > 0;
     if let Some(most) = limits.tokens.filter(|most| is_near(used.tokens, *most)) {
         return Some(format!("most of the budget is used: {} of {most} tokens", used.tokens));
     }

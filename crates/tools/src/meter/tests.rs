@@ -25,7 +25,7 @@ fn counted(input: u64, output: u64) -> Seen {
 }
 
 fn written(pieces: u64, bytes: u64) -> Seen {
-    Seen { pieces, bytes, ..Seen::default() }
+    Seen { bytes, pieces, ..Seen::default() }
 }
 
 /// A whole call, as a provider counts it.
@@ -90,7 +90,9 @@ fn a_call_that_is_broken_off_counts_with_what_was_seen() {
     assert_eq!((usage.input_tokens, usage.output_tokens), (Some(100), Some(10)));
     let counted_before = meter.ask(question("m", 400)).unwrap();
     counted_before.answered(200);
-    counted_before.note(Seen { tokens: Some(Tokens { input: Some(7), ..Tokens::default() }), ..Seen::default() }).unwrap();
+    counted_before
+        .note(Seen { tokens: Some(Tokens { input: Some(7), ..Tokens::default() }), ..Seen::default() })
+        .unwrap();
     counted_before.note(written(2, 3)).unwrap();
     drop(counted_before);
     let usage = meter.usage().unwrap();

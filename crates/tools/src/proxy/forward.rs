@@ -63,13 +63,7 @@ struct Outgoing {
 }
 
 impl Forward {
-    pub(super) fn new(
-        account: Account,
-        provider: &'static Provider,
-        meter: Meter,
-        client: Client,
-        door: Door,
-    ) -> Self {
+    pub(super) fn new(account: Account, provider: &'static Provider, meter: Meter, client: Client, door: Door) -> Self {
         Self { account, provider, meter, client, door }
     }
 
@@ -143,13 +137,7 @@ impl Forward {
         Ok(head.map(|()| BodyExt::boxed_unsync(StreamBody::new(body))))
     }
 
-    async fn ask(
-        &self,
-        wire: Wire,
-        below: &str,
-        outgoing: Outgoing,
-        body: Bytes,
-    ) -> Result<Response<Body>, Broken> {
+    async fn ask(&self, wire: Wire, below: &str, outgoing: Outgoing, body: Bytes) -> Result<Response<Body>, Broken> {
         let refused = |status, words: &str| Ok(refusal(Some(wire), status, words));
         let text = std::str::from_utf8(&body).ok().filter(|_| !outgoing.headers.contains_key(CONTENT_ENCODING));
         let asked = text.and_then(|text| Some((text, Asked::read(wire, below, text).ok()?)));
@@ -233,7 +221,8 @@ impl Forward {
         }
         let first = stream::once(async { Ok(Bytes::from(kept)) });
         let body = first.chain(rest);
-        let body = body.map(|chunk| chunk.map(Frame::data).map_err(|error: reqwest::Error| Broken(Some(error.without_url()))));
+        let body =
+            body.map(|chunk| chunk.map(Frame::data).map_err(|error: reqwest::Error| Broken(Some(error.without_url()))));
         Ok(head.map(|()| BodyExt::boxed_unsync(StreamBody::new(body))))
     }
 }

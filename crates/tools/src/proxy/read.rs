@@ -28,7 +28,7 @@ pub(super) fn document(wire: Wire, base: &Url, bytes: &[u8], seen: &mut Seen) {
 }
 
 #[derive(Deserialize)]
-struct Message<'a> {
+struct Event<'a> {
     #[serde(rename = "type", borrow, default)]
     kind: Cow<'a, str>,
     message: Option<Opening>,
@@ -45,7 +45,7 @@ struct Opening {
 }
 
 fn messages(bytes: &[u8], seen: &mut Seen) -> Result<(), serde_json::Error> {
-    let event: Message<'_> = serde_json::from_slice(bytes)?;
+    let event: Event<'_> = serde_json::from_slice(bytes)?;
     match (event.kind.as_ref(), event.message, event.usage) {
         ("message_start", Some(message), _) => {
             seen.name(message.model.as_deref());

@@ -55,7 +55,8 @@ pub(super) fn ending(wire: Wire, framing: Framing, words: &str) -> Bytes {
     let text = match (wire, framing) {
         (Wire::Responses, Framing::Events) => {
             let error = json!({ "code": "invalid_prompt", "message": words });
-            let failed = json!({ "type": "response.failed", "response": { "id": "", "status": "failed", "error": error } });
+            let failed =
+                json!({ "type": "response.failed", "response": { "id": "", "status": "failed", "error": error } });
             format!("\n\nevent: response.failed\ndata: {failed}\n\n")
         }
         (Wire::Messages, Framing::Events) => {

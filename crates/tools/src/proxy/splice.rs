@@ -128,10 +128,22 @@ mod tests {
 
     #[test]
     fn a_number_is_changed_and_nothing_else() {
-        check(r#"{"z": 1, "max_tokens" : 32000 , "a": [1, {"max_tokens": 2}]}"#, MAX, r#"{"z": 1, "max_tokens" : 7 , "a": [1, {"max_tokens": 2}]}"#);
+        check(
+            r#"{"z": 1, "max_tokens" : 32000 , "a": [1, {"max_tokens": 2}]}"#,
+            MAX,
+            r#"{"z": 1, "max_tokens" : 7 , "a": [1, {"max_tokens": 2}]}"#,
+        );
         check(r#"{"max_tokens":1}"#, MAX, r#"{"max_tokens":7}"#);
-        check(r#"{"s":"\"max_tokens\":{[","max\u005ftokens":1}"#, MAX, r#"{"s":"\"max_tokens\":{[","max\u005ftokens":7}"#);
-        check(" {\n\"x\": {\"y\": \"}\"}, \"max_tokens\": null\n}", MAX, " {\n\"x\": {\"y\": \"}\"}, \"max_tokens\": 7\n}");
+        check(
+            r#"{"s":"\"max_tokens\":{[","max\u005ftokens":1}"#,
+            MAX,
+            r#"{"s":"\"max_tokens\":{[","max\u005ftokens":7}"#,
+        );
+        check(
+            " {\n\"x\": {\"y\": \"}\"}, \"max_tokens\": null\n}",
+            MAX,
+            " {\n\"x\": {\"y\": \"}\"}, \"max_tokens\": 7\n}",
+        );
     }
 
     #[test]
@@ -141,7 +153,11 @@ mod tests {
         check("{}", NESTED, r#"{"generationConfig":{"maxOutputTokens":7}}"#);
         check(r#"{"generationConfig":null,"b":2}"#, NESTED, r#"{"generationConfig":{"maxOutputTokens":7},"b":2}"#);
         check(r#"{"generation_config":{"t":0.5}}"#, NESTED, r#"{"generation_config":{"maxOutputTokens":7,"t":0.5}}"#);
-        check(r#"{"b":{},"generationConfig":{"t":[],"maxOutputTokens":9}}"#, NESTED, r#"{"b":{},"generationConfig":{"t":[],"maxOutputTokens":7}}"#);
+        check(
+            r#"{"b":{},"generationConfig":{"t":[],"maxOutputTokens":9}}"#,
+            NESTED,
+            r#"{"b":{},"generationConfig":{"t":[],"maxOutputTokens":7}}"#,
+        );
     }
 
     #[test]

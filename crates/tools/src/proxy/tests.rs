@@ -16,7 +16,11 @@ use crate::event::ToolEvent;
 use crate::settings::ToolSettings;
 use crate::variables::Variables;
 
-#[expect(dead_code, unreachable_pub, reason = "the file belongs to the testkit, whose other parts would pull in the server")]
+#[expect(
+    dead_code,
+    unreachable_pub,
+    reason = "the file belongs to the testkit, whose other parts would pull in the server"
+)]
 #[path = "../../../testkit/src/model_server.rs"]
 mod model_server;
 
@@ -137,7 +141,9 @@ async fn settled(stand: &Stand) {
 #[tokio::test]
 async fn an_answer_is_counted_as_the_model_counts_and_the_key_stays_here() {
     for language in LANGUAGES {
-        for step in [Step::say("Hello from the script."), Step::think("let me see", "It is so."), Step::call("f", json!({}))] {
+        for step in
+            [Step::say("Hello from the script."), Step::think("let me see", "It is so."), Step::call("f", json!({}))]
+        {
             let stand = Stand::new(language, Limits::default(), [step]).await;
             let response = stand.ask(language).await;
             assert_eq!(response.status(), StatusCode::OK, "{language:?}");
@@ -180,13 +186,14 @@ async fn a_whole_answer_is_counted_too() {
 #[tokio::test]
 async fn bytes_pass_as_they_are() {
     let body = "event: odd\r\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":3}}}\r\n\r\n: \u{0}\ndata: no json\n\ndata: \u{e9}";
-    let headers =
-        [("content-type", "text/event-stream; charset=utf-8"), ("x-own", "kept"), ("request-id", "req_1")];
+    let headers = [("content-type", "text/event-stream; charset=utf-8"), ("x-own", "kept"), ("request-id", "req_1")];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    let stand = Stand::new(LANGUAGES[0], Limits::default(), [Step::Raw { status: 200, headers, body: body.to_owned() }]).await;
+    let stand =
+        Stand::new(LANGUAGES[0], Limits::default(), [Step::Raw { status: 200, headers, body: body.to_owned() }]).await;
     let mut asked = question(LANGUAGES[0]);
     asked["messages"][0]["content"] = json!("é\"\\ 😀".repeat(100_000));
-    let response = stand.post(LANGUAGES[0], LANGUAGES[0].path, &asked).header("anthropic-beta", "b").send().await.unwrap();
+    let response =
+        stand.post(LANGUAGES[0], LANGUAGES[0].path, &asked).header("anthropic-beta", "b").send().await.unwrap();
     assert_eq!(response.headers()["x-own"], "kept");
     assert_eq!(response.headers()["request-id"], "req_1");
     assert_eq!(response.text().await.unwrap(), body);
@@ -224,7 +231,9 @@ async fn who_has_no_token_asks_nobody() {
 async fn only_what_can_be_counted_passes() {
     let stand = Stand::new(LANGUAGES[0], Limits::default(), []).await;
     let header = ("x-api-key", stand.proxy.token.as_str());
-    let get = |path: &str| stand.client.get(stand.url(path)).header(header.0, header.1).header("anthropic-version", "1").send();
+    let get = |path: &str| {
+        stand.client.get(stand.url(path)).header(header.0, header.1).header("anthropic-version", "1").send()
+    };
     assert_eq!(get("/v1/models").await.unwrap().status(), StatusCode::OK);
     let count = stand.post(LANGUAGES[0], "/v1/messages/count_tokens", &json!({})).send().await.unwrap();
     assert_eq!(count.json::<Value>().await.unwrap()["input_tokens"], 10);
@@ -352,7 +361,11 @@ async fn a_reply_may_have_what_is_left_and_then_nobody_is_asked() {
             let body = stand.server.questions().last().unwrap().body.clone();
             let bound = bound(&body).unwrap();
             assert!((left - 350..=left).contains(&bound), "{language:?} {bound} of {left}");
-            while stand.meter.usage().is_none_or(|usage| usage.output_tokens.is_none_or(|n| n < (1_000 - left) / 6 + 60)) {
+            while stand
+                .meter
+                .usage()
+                .is_none_or(|usage| usage.output_tokens.is_none_or(|n| n < (1_000 - left) / 6 + 60))
+            {
                 stand.meter.changed().await;
             }
         }
@@ -363,7 +376,8 @@ async fn a_reply_may_have_what_is_left_and_then_nobody_is_asked() {
         assert_eq!(stand.server.questions().len(), 2);
         assert!(stand.meter.stop().is_some());
         let news = stand.meter.news();
-        let warnings = news.iter().filter(|event| matches!(event, ToolEvent::Notice(text) if text.contains("720 of 1000")));
+        let warnings =
+            news.iter().filter(|event| matches!(event, ToolEvent::Notice(text) if text.contains("720 of 1000")));
         assert_eq!(warnings.count(), 1, "{news:?}");
     }
 }
@@ -413,7 +427,10 @@ async fn nobody_there_is_a_broken_connection_and_a_remark() {
     let sent = stand.post(LANGUAGES[0], LANGUAGES[0].path, &question(LANGUAGES[0])).send().await;
     assert!(sent.is_err());
     let news = stand.meter.news();
-    assert!(news.iter().any(|event| matches!(event, ToolEvent::Notice(text) if text.contains("nobody answers"))), "{news:?}");
+    assert!(
+        news.iter().any(|event| matches!(event, ToolEvent::Notice(text) if text.contains("nobody answers"))),
+        "{news:?}"
+    );
 }
 
 #[tokio::test]

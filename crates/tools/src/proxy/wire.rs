@@ -246,7 +246,12 @@ mod tests {
     }
 
     fn bounded(wire: Wire, body: &str, left: u64) -> Option<String> {
-        Asked::read(wire, "/v1beta/models/m:generateContent", body).unwrap().bounded(body, Some(left), Some(left), false)
+        Asked::read(wire, "/v1beta/models/m:generateContent", body).unwrap().bounded(
+            body,
+            Some(left),
+            Some(left),
+            false,
+        )
     }
 
     #[test]

@@ -301,7 +301,7 @@ impl Agent {
             for part in ["environ", "cmdline"] {
                 let Ok(content) = std::fs::read(process.path().join(part)) else { continue };
                 n_seen += usize::from(content.windows(mark.len()).any(|window| window == mark.as_bytes()));
-                assert!(!holds(&content, &canary), "{} of {:?} holds the key", part, process.path());
+                assert!(!holds(&content, &canary), "{part} of {} holds the key", process.path().display());
             }
         }
         assert!(n_seen > 0, "the processes of the run were not looked at");
@@ -333,7 +333,8 @@ impl Agent {
         let usage = &done.record.usage;
         assert_eq!(usage.input_tokens.zip(usage.output_tokens), Some((input, output)));
         assert_eq!(done.record.models.iter().map(|model| u64::from(model.calls)).sum::<u64>(), used / 4_300);
-        let warned = |event: &&ToolEvent| matches!(event, ToolEvent::Notice(text) if text.contains("most of the budget"));
+        let warned =
+            |event: &&ToolEvent| matches!(event, ToolEvent::Notice(text) if text.contains("most of the budget"));
         assert_eq!(done.events.iter().filter(warned).count(), 1);
 
         assert!(done.record.session.is_some(), "{:?}", done.record);
