@@ -47,6 +47,10 @@ fn completed() -> serde_json::Value {
                 "input_tokens": 1200, "cache_read_tokens": 1000, "output_tokens": 30, "reasoning_tokens": 12,
                 "cost_microusd": 4200, "cost_kind": "reported",
             },
+            "models": [
+                { "model": "m1-latest", "calls": 4, "first_byte_ms": 1500, "usage": { "cost_kind": "reported" } },
+                { "model": "m1-small", "calls": 1, "usage": { "cost_kind": "unknown" } },
+            ],
         },
     })
 }
