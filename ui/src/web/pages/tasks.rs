@@ -247,6 +247,10 @@ fn TaskRow(rows: RwSignal<TaskList>, number: TaskNumber) -> impl IntoView {
             task.with(|task| task.as_ref().and_then(|task| read(task, moment)))
         }
     };
+    let note = Memo::new(move |_| {
+        let moment = moment.get();
+        live.swarm.with(|swarm| task.with(|task| task.as_ref().and_then(|task| task::note(task, swarm, moment))))
+    });
     let machine = move || {
         task.with(|task| {
             let worker = task.as_ref().and_then(|task| task.worker_id);
@@ -258,7 +262,7 @@ fn TaskRow(rows: RwSignal<TaskList>, number: TaskNumber) -> impl IntoView {
             <a class="task-row" href=format!("/tasks/{number}") data-number=number.to_string()>
                 <span class="number">{number.to_string()}</span>
                 <StateWord state />
-                <span class="what"><span class="title">{of(task::title)}</span>" "<span class="note">{timed(task::note)}</span></span>
+                <span class="what"><span class="title">{of(task::title)}</span>" "<span class="note">{note}</span></span>
                 <span class="machine">{machine}</span>
                 <span class="tool">{of(task::tool)}</span>
                 <span class="age right">{timed(|task, moment| Some(words::age(moment.now.since(task.created_at))))}</span>
