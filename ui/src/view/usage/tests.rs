@@ -44,8 +44,8 @@ fn a_table_has_the_columns_of_the_command_line_and_whole_numbers() {
         [
             "Claude Code | 12 | 1 h 15 min | 1,234,567 | 45,678 | 99,000,000 | 1,200 | $12.34 + 3 unknown",
             "Gemini CLI | 2 | 1 min 30 s | 900 | 80 | 0 | 0 | $0.0042",
-            "Codex | 1 | 0 s | 0 | 0 | 0 | 0 | 1 unknown",
             "Command | 1 | 0.8 s | 0 | 0 | 0 | 0 | no cost",
+            "Codex | 1 | 0 s | 0 | 0 | 0 | 0 | 1 unknown",
         ],
         "what is not known is never $0.00"
     );

@@ -14,7 +14,7 @@ pub(crate) fn Segments<T: Copy + PartialEq + Send + Sync + 'static>(
     #[prop(into)]
     chosen: Signal<T>,
     /// Chooses.
-    on_choose: impl Fn(T) + Copy + 'static,
+    on_choose: impl Fn(T) + Copy + Send + 'static,
 ) -> impl IntoView {
     let button = move |(choice, words): (T, &'static str)| {
         view! {
