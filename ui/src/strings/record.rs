@@ -39,7 +39,7 @@ pub fn outcome(words: &str, class: Option<&str>, took: Option<&str>, is_final: b
 }
 
 pub fn resets(at: &str, left: Option<&str>) -> String {
-    left.map_or_else(|| format!("of the account, ended {at}"), |left| format!("of the account, ends {at}, in {left}"))
+    left.map_or_else(|| format!("ended at {at}"), |left| format!("ends at {at}, in {left}"))
 }
 
 pub fn asked_for(answered: &str, asked: &str) -> String {

@@ -7,12 +7,12 @@ pub const LIST: &str = "Tools";
 pub const NONE_YET: &str = "No machine has told of a tool yet";
 pub const NONE_BODY: &str = "A machine that joins looks for the tools that it already has, and tells what it found.";
 pub const NONE_READY: &str = "No tool is ready";
+pub const NOT_READY: &str = "Not ready on any machine";
 pub const MACHINES: &str = "Machines with";
 pub const READY: &str = "ready";
 pub const AWAY: &str = "its machine is offline";
 pub const MODELS: &str = "Models";
 pub const ANY_MODEL: &str = "any model";
-pub const ACCOUNT: &str = "account";
 
 pub fn headline(ready: u64, known: u64) -> String {
     match ready {
@@ -24,7 +24,7 @@ pub fn headline(ready: u64, known: u64) -> String {
 
 pub fn ready_on(ready: u64, all: u64) -> String {
     if ready == 0 {
-        format!("Ready on none of {}", counted(all, "machine", "machines"))
+        NOT_READY.to_owned()
     } else {
         format!("Ready on {ready} of {}", counted(all, "machine", "machines"))
     }
@@ -35,7 +35,7 @@ pub fn free(free: u64, slots: u64) -> String {
 }
 
 pub fn account(label: &str) -> String {
-    format!("account {label}")
+    format!("account: {label}")
 }
 
 pub fn and_more(n: u64) -> String {

@@ -200,7 +200,7 @@ pub fn tool(tool: &ToolInfo) -> Tool {
 /// The tools, those that can be used first, with the limits that their accounts are at.
 pub fn tools(worker: &Worker, standing: &[AccountLimit], moment: Moment) -> Vec<Tool> {
     let one = |info: &ToolInfo| {
-        let account = info.account.as_ref().map(|account| account.label.as_str());
+        let account = info.account.as_ref().filter(|_| info.health.is_ready()).map(|account| account.label.as_str());
         let limit = limits::of_tool(standing, worker.worker_id, &info.name, account);
         Tool { limit: limit.map(|limit| words::capital(&limits::in_words(limit, moment))), ..tool(info) }
     };

@@ -176,8 +176,8 @@ pub fn first_headline(steps: FirstRun) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use swarm_model::tool::ToolHealth;
     use swarm_model::WorkerStatus;
+    use swarm_model::tool::ToolHealth;
     use swarm_proto::status::SwarmStatus;
 
     use super::Step::{Ahead, Done, Now};

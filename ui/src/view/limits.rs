@@ -77,10 +77,8 @@ pub fn is_parked(task: &Task) -> bool {
 
 /// "Parked until 16:20: five-hour limit on account X".
 pub fn parked(task: &Task, limits: &[AccountLimit], moment: Moment) -> String {
-    let what = of_parked(task, limits).map_or_else(
-        || kind(task.failure_class, task.error.as_deref().unwrap_or_default()).to_owned(),
-        what,
-    );
+    let what = of_parked(task, limits)
+        .map_or_else(|| kind(task.failure_class, task.error.as_deref().unwrap_or_default()).to_owned(), what);
     match task.wait_until {
         Some(until) => text::parked_until(&words::clock(until, moment), &what),
         None => text::parked(&what),
@@ -126,11 +124,13 @@ pub fn lines(limits: &[AccountLimit], moment: Moment) -> Vec<Line> {
     limits.sort_by_key(|limit| limit.until);
     let line = |limit: &AccountLimit| {
         let tools: Vec<_> = limit.tools.iter().map(|tool| words::tool(tool.as_str())).collect();
-        let until = words::left(limit.until, moment).map_or_else(
-            || text::FINDS_OUT.to_owned(),
-            |left| text::until(&words::clock(limit.until, moment), &left),
-        );
-        Line { who: text::with(&tools.join(", "), &limit.account), until: words::capital(&until), why: sentence(&limit.detail) }
+        let until = words::left(limit.until, moment)
+            .map_or_else(|| text::FINDS_OUT.to_owned(), |left| text::until(&words::clock(limit.until, moment), &left));
+        Line {
+            who: text::with(&tools.join(", "), &limit.account),
+            until: words::capital(&until),
+            why: sentence(&limit.detail),
+        }
     };
     limits.into_iter().map(line).collect()
 }
@@ -170,7 +170,10 @@ mod tests {
     #[test]
     fn a_parked_task_says_until_when_by_which_limit_and_how_long() {
         let task = parked();
-        assert_eq!(super::parked(&task, &[limit()], MOMENT), "Parked until 15:43: five-hour limit on account key ...a1b2");
+        assert_eq!(
+            super::parked(&task, &[limit()], MOMENT),
+            "Parked until 15:43: five-hour limit on account key ...a1b2"
+        );
         assert_eq!(countdown(&task, MOMENT).as_deref(), Some("goes on in 12 min 05 s"));
         let over = Task { wait_until: Some(ago(1)), ..task.clone() };
         assert_eq!(countdown(&over, MOMENT).as_deref(), Some("goes on at any moment"));
@@ -236,9 +239,6 @@ mod tests {
         let line = lines(&[limit()], MOMENT).remove(0);
         assert_eq!(line.who, "Claude Code, Claude API with key ...a1b2");
         assert_eq!(line.why, "Answered 429: usage limit reached (limit five_hour).");
-        assert_eq!(
-            in_words(&limit(), MOMENT),
-            "at a limit until 15:43: five-hour limit on account key ...a1b2"
-        );
+        assert_eq!(in_words(&limit(), MOMENT), "at a limit until 15:43: five-hour limit on account key ...a1b2");
     }
 }

@@ -163,7 +163,7 @@ mod tests {
                 "Handed out: 15:24",
                 "Began: 15:24",
                 "Ended: 15:27",
-                "First word: after 0.8 s",
+                "First word: after 840 ms",
                 "Did: 3 turns, 1 tool call",
                 "Tokens: 1,234 (90,000 from cache) in, 345 (20 of reasoning) out",
                 "Cost: $0.3100 as the tool says",
@@ -188,11 +188,14 @@ mod tests {
             ..samples::attempt(1, AttemptStatus::Failed)
         };
         let said_of_it = said(&parked);
-        assert_eq!(said_of_it[..3], [
-            "Outcome: Parked: allowance used up, after 2 s",
-            "Why: usage limit reached",
-            "Limit: of the account, ends 15:43, in 12 min 05 s",
-        ]);
+        assert_eq!(
+            said_of_it[..3],
+            [
+                "Outcome: Parked: allowance used up, after 2 s",
+                "Why: usage limit reached",
+                "Limit: ends at 15:43, in 12 min 05 s",
+            ]
+        );
         assert!(said_of_it.contains(&"Cost: not known".to_owned()), "{said_of_it:?}");
         assert_eq!(raw_tail(&parked).as_deref(), Some("429 too many"));
         let broken = Attempt { outcome: Some(AttemptOutcome::Failed), retryable: Some(false), ..parked };

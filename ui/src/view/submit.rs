@@ -34,7 +34,14 @@ pub struct Draft {
 impl Default for Draft {
     fn default() -> Self {
         let priority = Priority::default().get();
-        Self { prompt: String::new(), tool: String::new(), model: String::new(), worker: None, priority, more: More::default() }
+        Self {
+            prompt: String::new(),
+            tool: String::new(),
+            model: String::new(),
+            worker: None,
+            priority,
+            more: More::default(),
+        }
     }
 }
 

@@ -82,14 +82,16 @@ fn place(tool: &ToolName, on: &ToolOnWorker, limits: &[AccountLimit], moment: Mo
         Health::Ready => text::READY,
         Health::NeedsLogin | Health::Missing | Health::NotAllowed => word,
     };
-    let limit = limits::of_tool(limits, on.worker_id, tool, on.account.as_deref());
+    // Of what cannot be used anyway neither matters.
+    let account = on.account.as_deref().filter(|_| health == Health::Ready && !is_away);
+    let limit = limits::of_tool(limits, on.worker_id, tool, account);
     Place {
         machine: on.machine_name.clone(),
         version: on.version.clone().unwrap_or_default(),
         health: if is_away { Health::Missing } else { health },
         word,
         fix: if is_away { String::new() } else { fix },
-        account: on.account.as_deref().map(text::account),
+        account: account.map(text::account),
         limit: limit.map(|limit| words::capital(&limits::in_words(limit, moment))),
     }
 }
@@ -155,10 +157,10 @@ mod tests {
         let words: Vec<_> = codex.places.iter().map(|place| (place.machine.as_str(), place.word)).collect();
         assert_eq!(words, [("attic", "ready"), ("studio", "not found"), ("tower", "its machine is offline")]);
         let [attic, studio, _] = &codex.places[..] else { panic!("{codex:?}") };
-        assert_eq!(attic.account.as_deref(), Some("account key ...a1b2"));
+        assert_eq!(attic.account.as_deref(), Some("account: key ...a1b2"));
         assert_eq!(attic.limit.as_deref(), Some("At a limit until 15:32: rate limit on account key ...a1b2"));
-        assert_eq!((&studio.fix, &studio.limit), (&fix, &None));
-        assert_eq!(tools[1].summary, "Ready on none of 0 machines");
+        assert_eq!((&studio.fix, &studio.account, &studio.limit), (&fix, &None, &None));
+        assert_eq!(tools[1].summary, "Not ready on any machine");
     }
 
     #[test]

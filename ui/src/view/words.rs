@@ -52,11 +52,12 @@ pub fn stopwatch(span: Duration) -> String {
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
-/// A span in its two largest units: "0.8 s", "42 s", "12 min 05 s", "2 h 01 min", "3 d 4 h".
+/// A span in its two largest units: "840 ms", "5.7 s", "42 s", "12 min 05 s", "2 h 01 min", "3 d 4 h".
 pub fn span(span: Duration) -> String {
     let seconds = span.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
+        (0, 0, 0) if seconds == 0 && span.subsec_millis() > 0 => format!("{} ms", span.subsec_millis()),
         (0, 0, 0) if seconds < 10 && span.subsec_millis() > 0 => format!("{:.1} s", span.as_secs_f64()),
         (0, 0, 0) => format!("{seconds} s"),
         (0, 0, _) => format!("{minutes} min {:02} s", seconds % 60),
@@ -220,8 +221,11 @@ mod tests {
         assert_eq!(stopwatch(seconds(401)), "6:41");
         assert_eq!(stopwatch(seconds(3723)), "1:02:03");
         assert_eq!([3, 44, 61, 7200, 200_000].map(|s| age(seconds(s))), ["now", "44 s", "1 min", "2 h", "2 d"]);
-        assert_eq!([9, 42, 725, 7_260, 273_600].map(|s| span(seconds(s))), ["9 s", "42 s", "12 min 05 s", "2 h 01 min", "3 d 4 h"]);
-        assert_eq!(span(Duration::from_millis(840)), "0.8 s");
+        assert_eq!(
+            [9, 42, 725, 7_260, 273_600].map(|s| span(seconds(s))),
+            ["9 s", "42 s", "12 min 05 s", "2 h 01 min", "3 d 4 h"]
+        );
+        assert_eq!([840, 5_661].map(|ms| span(Duration::from_millis(ms))), ["840 ms", "5.7 s"]);
         assert_eq!(left(Timestamp::from_micros(MOMENT.now.as_micros() + 1_200_000), MOMENT).as_deref(), Some("2 s"));
         assert_eq!(left(MOMENT.now, MOMENT), None);
         assert_eq!(spoken(seconds(0)), "1 second");

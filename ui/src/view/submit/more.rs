@@ -151,7 +151,8 @@ impl More {
     }
 
     fn hosts(&self) -> Result<Option<Vec<String>>, Wrong> {
-        let hosts: Vec<_> = self.hosts.split(|c: char| c.is_whitespace() || c == ',').filter(|host| !host.is_empty()).collect();
+        let hosts: Vec<_> =
+            self.hosts.split(|c: char| c.is_whitespace() || c == ',').filter(|host| !host.is_empty()).collect();
         match self.network {
             Network::All => Ok(None),
             Network::None => Ok(Some(Vec::new())),

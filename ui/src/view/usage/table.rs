@@ -36,11 +36,11 @@ type Column = (&'static str, fn(&UsageSums) -> String, fn(&UsageSums) -> bool);
 const COLUMNS: [Column; 8] = [
     (text::RUNS, |sums| count(sums.runs), |_| true),
     (text::TIME, |sums| words::span(Duration::from_millis(whole(sums.run_ms))), |_| true),
-    (text::TOKENS_IN, |sums| count(sums.input_tokens), has_tokens),
-    (text::TOKENS_OUT, |sums| count(sums.output_tokens), has_tokens),
-    (text::FROM_CACHE, |sums| count(sums.cache_read_tokens), |all| all.cache_read_tokens > 0),
-    (text::TO_CACHE, |sums| count(sums.cache_write_tokens), |all| all.cache_write_tokens > 0),
-    (text::REASONING, |sums| count(sums.reasoning_tokens), |all| all.reasoning_tokens > 0),
+    (text::TOKENS_IN, |sums| tokens(sums, sums.input_tokens), has_tokens),
+    (text::TOKENS_OUT, |sums| tokens(sums, sums.output_tokens), has_tokens),
+    (text::FROM_CACHE, |sums| tokens(sums, sums.cache_read_tokens), |all| all.cache_read_tokens > 0),
+    (text::TO_CACHE, |sums| tokens(sums, sums.cache_write_tokens), |all| all.cache_write_tokens > 0),
+    (text::REASONING, |sums| tokens(sums, sums.reasoning_tokens), |all| all.reasoning_tokens > 0),
     (text::COST, cost, |_| true),
 ];
 
@@ -50,6 +50,12 @@ fn has_tokens(sums: &UsageSums) -> bool {
 
 fn count(sum: i64) -> String {
     words::thousands(whole(sum))
+}
+
+/// Tokens; where every run that has some told none, that is said.
+fn tokens(sums: &UsageSums, sum: i64) -> String {
+    let is_untold = sums.unknown_token_runs > 0 && sums.unknown_token_runs + sums.free_runs == sums.runs;
+    if is_untold && !has_tokens(sums) { text::NOT_TOLD.to_owned() } else { count(sum) }
 }
 
 /// What is known to have been spent, and of how many runs that is not known.

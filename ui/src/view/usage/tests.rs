@@ -44,8 +44,8 @@ fn a_table_has_the_columns_of_the_command_line_and_whole_numbers() {
         [
             "Claude Code | 12 | 1 h 15 min | 1,234,567 | 45,678 | 99,000,000 | 1,200 | $12.34 + 3 unknown",
             "Gemini CLI | 2 | 1 min 30 s | 900 | 80 | 0 | 0 | $0.0042",
-            "Command | 1 | 0.8 s | 0 | 0 | 0 | 0 | no cost",
-            "Codex | 1 | 0 s | 0 | 0 | 0 | 0 | 1 unknown",
+            "Command | 1 | 800 ms | 0 | 0 | 0 | 0 | no cost",
+            "Codex | 1 | 0 s | not told | not told | not told | not told | 1 unknown",
         ],
         "what is not known is never $0.00"
     );
@@ -124,16 +124,20 @@ fn every_day_has_a_bar_and_what_is_unknown_a_hatched_one() {
 
 #[test]
 fn a_long_time_has_a_bar_for_each_month() {
-    let items = json!([{"day": "2026-08-30", "runs": 1}, {"day": "2026-08-31", "runs": 2}, {"day": "2026-11-20", "runs": 6}]);
+    let items =
+        json!([{"day": "2026-08-30", "runs": 1}, {"day": "2026-08-31", "runs": 2}, {"day": "2026-11-20", "runs": 6}]);
     let chart = days(items, Span::All, Measure::Runs);
     assert!(chart.is_of_months);
     let bars: Vec<_> = chart.bars.iter().map(|bar| (bar.label.as_str(), bar.percent, bar.title.as_str())).collect();
-    assert_eq!(bars, [
-        ("Aug 2026", 50.0, "2026-08: 3"),
-        ("Sep 2026", 0.0, "2026-09: 0"),
-        ("Oct 2026", 0.0, "2026-10: 0"),
-        ("Nov 2026", 100.0, "2026-11: 6"),
-    ]);
+    assert_eq!(
+        bars,
+        [
+            ("Aug 2026", 50.0, "2026-08: 3"),
+            ("Sep 2026", 0.0, "2026-09: 0"),
+            ("Oct 2026", 0.0, "2026-10: 0"),
+            ("Nov 2026", 100.0, "2026-11: 6"),
+        ]
+    );
 }
 
 #[test]

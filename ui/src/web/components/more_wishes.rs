@@ -30,6 +30,7 @@ pub(crate) fn MoreWishes(
     view! {
         <details class="more" node_ref=node open=begins_open>
             <summary>{text::MORE}</summary>
+            <div class="more-wishes">
             <div class="form-pair">
                 <Select id="role" label=text::ROLE value=Signal::derive(move || more.with(|more| more.role.clone())) choices=Signal::stored(submit::roles())
                     error=error("role") on_choose=move |chosen| more.update(|more| more.role = chosen) />
@@ -46,11 +47,14 @@ pub(crate) fn MoreWishes(
                 <TextField id="cost" label=text::COST_BUDGET value=field(|more| &mut more.cost) inputmode="decimal" hint=text::COST_HINT error=error("cost") />
             </div>
             <Lines id="allowed-models" label=text::MODELS value=field(|more| &mut more.models) hint=text::MODELS_HINT error=error("allowed-models") />
-            <Select id="network" label=text::NETWORK value=Signal::derive(move || more.with(|more| more.network.name().to_owned())) choices=Signal::stored(submit::networks())
-                on_choose=move |chosen| more.update(|more| more.network = Network::parse(&chosen)) />
-            <Show when=move || names_hosts.get()>
-                <Lines id="hosts" label=text::HOSTS value=field(|more| &mut more.hosts) hint=text::HOSTS_HINT error=error("hosts") />
-            </Show>
+            <div class="form-pair">
+                <Select id="network" label=text::NETWORK value=Signal::derive(move || more.with(|more| more.network.name().to_owned())) choices=Signal::stored(submit::networks())
+                    on_choose=move |chosen| more.update(|more| more.network = Network::parse(&chosen)) />
+                <Show when=move || names_hosts.get()>
+                    <Lines id="hosts" label=text::HOSTS value=field(|more| &mut more.hosts) hint=text::HOSTS_HINT error=error("hosts") />
+                </Show>
+            </div>
+            </div>
         </details>
     }
 }

@@ -18,9 +18,8 @@ pub(crate) fn Sums(
         let cells = row.cells.into_iter().map(|cell| view! { <td>{cell}</td> }).collect_view();
         view! { <tr><th scope="row">{row.name}</th>{cells}</tr> }
     };
-    let head = move || {
-        table.with(|table| table.head.iter().map(|name| view! { <th scope="col">{*name}</th> }).collect_view())
-    };
+    let head =
+        move || table.with(|table| table.head.iter().map(|name| view! { <th scope="col">{*name}</th> }).collect_view());
     let rows = move || table.with(|table| table.rows.iter().cloned().map(cells).collect_view());
     let total = move || {
         let total = table.with(|table| table.total.clone())?;

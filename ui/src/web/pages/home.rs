@@ -244,7 +244,7 @@ fn Failures() -> impl IntoView {
 fn side_row(task: Task) -> impl IntoView {
     let (live, moment) = (use_live(), use_moment());
     let why = match (&task.error, live.swarm.with(|swarm| task::note(&task, swarm, moment.get()))) {
-        (Some(error), Some(note)) => format!("{note}: {error}"),
+        (Some(error), Some(note)) if task.status == TaskStatus::Failed => format!("{note}: {error}"),
         (_, Some(note)) => note,
         (_, None) => task_text::FAILED.to_owned(),
     };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use swarm_model::ToolName;
 use swarm_proto::client::ToViewer;
 use swarm_proto::tools::SwarmTool;
 
@@ -63,9 +64,8 @@ pub(crate) fn Tools() -> impl IntoView {
     }
     let shown = Memo::new(move |_| {
         let moment = moment.get();
-        live.swarm.with(|swarm| {
-            told.with(|told| told.as_ref().map(|told| tools::tools(told, limits::all(swarm), moment)))
-        })
+        live.swarm
+            .with(|swarm| told.with(|told| told.as_ref().map(|told| tools::tools(told, limits::all(swarm), moment))))
     });
     let headline = move || told.with(|told| told.as_deref().map(tools::headline));
     let list = move || match (shown.get(), failure.get()) {
@@ -73,7 +73,8 @@ pub(crate) fn Tools() -> impl IntoView {
         (None, None) => view! { <Loading /> }.into_any(),
         (Some(tools), _) if tools.is_empty() => view! { <p class="empty">{text::NONE_BODY}</p> }.into_any(),
         (Some(tools), _) => {
-            view! { <ul class="registry" aria-label=text::LIST>{tools.into_iter().map(row).collect_view()}</ul> }.into_any()
+            view! { <ul class="registry" aria-label=text::LIST>{tools.into_iter().map(row).collect_view()}</ul> }
+                .into_any()
         }
     };
     view! {
@@ -86,7 +87,8 @@ pub(crate) fn Tools() -> impl IntoView {
 
 fn row(tool: Tool) -> impl IntoView {
     let models = tool.models.iter().map(|model| view! { <li class="tag">{model.clone()}</li> }).collect_view();
-    let no_models = tool.models.is_empty().then(|| view! { <li class="meta">{text::ANY_MODEL}</li> });
+    let takes_any = tool.is_ready && tool.models.is_empty() && tool.name.as_str() != ToolName::COMMAND;
+    let no_models = takes_any.then(|| view! { <li class="meta">{text::ANY_MODEL}</li> });
     view! {
         <li class="registry-row" class:off=!tool.is_ready>
             <div class="registry-what">

@@ -116,9 +116,10 @@ pub(crate) fn Usage() -> impl IntoView {
     });
     let is_told = Memo::new(move |_| known.told.with(Option::is_some));
     let headline = move || {
-        let (told, asked) = (known.told.get(), asked.get());
-        told.filter(|told| told.asked.span == asked.span)
-            .map_or_else(|| text::THE_SUMS.to_owned(), |told| usage::headline(&told.days.total, asked.span))
+        known.told.with(|told| {
+            told.as_ref()
+                .map_or_else(|| text::THE_SUMS.to_owned(), |told| usage::headline(&told.days.total, told.asked.span))
+        })
     };
     let body = move || match (is_told.get(), known.failure.get()) {
         (false, Some(why)) => view! { <NotLoaded what=text::THE_SUMS why on_again=move || known.read() /> }.into_any(),
@@ -169,9 +170,7 @@ fn use_go() -> Go {
 #[component]
 fn Sections(known: Known) -> impl IntoView {
     let told = Memo::new(move |_| known.told.get());
-    let with = move |read: &dyn Fn(&Told) -> Vec<String>| {
-        told.with(|told| told.as_ref().map(read).unwrap_or_default())
-    };
+    let with = move |read: &dyn Fn(&Told) -> Vec<String>| told.with(|told| told.as_ref().map(read).unwrap_or_default());
     let remarks = move || {
         let remarks = with(&|told| usage::remarks(&told.days, told.asked.span));
         remarks.into_iter().map(|line| view! { <p class="reason">{line}</p> }).collect_view()
@@ -199,9 +198,12 @@ fn Days(told: Memo<Option<Told>>) -> impl IntoView {
     });
     let chart = Memo::new(move |_| {
         let measure = measure.get();
-        told.with(|told| told.as_ref().map(|told| usage::chart(&told.days, told.asked.span, measure)).unwrap_or_default())
+        told.with(|told| {
+            told.as_ref().map(|told| usage::chart(&told.days, told.asked.span, measure)).unwrap_or_default()
+        })
     });
-    let table = Memo::new(move |_| told.with(|told| told.as_ref().map(|told| usage::table(&told.days)).unwrap_or_default()));
+    let table =
+        Memo::new(move |_| told.with(|told| told.as_ref().map(|told| usage::table(&told.days)).unwrap_or_default()));
     let heading = move || if chart.with(|chart| chart.is_of_months) { text::BY_MONTH } else { text::BY_DAY };
     let choices = Signal::derive(move || measures.get().into_iter().map(|one| (one, one.word())).collect::<Vec<_>>());
     view! {

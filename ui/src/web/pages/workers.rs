@@ -135,7 +135,8 @@ fn Tools(worker: Memo<Option<Worker>>) -> impl IntoView {
         let moment = moment.get();
         live.swarm.with(|swarm| {
             let standing = limits::all(swarm);
-            worker.with(|worker| worker.as_ref().map(|worker| door::tools(worker, standing, moment)).unwrap_or_default())
+            worker
+                .with(|worker| worker.as_ref().map(|worker| door::tools(worker, standing, moment)).unwrap_or_default())
         })
     });
     let tools = move || {

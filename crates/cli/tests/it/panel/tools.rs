@@ -179,7 +179,8 @@ async fn what_is_parked_says_until_when_and_goes_on_by_itself() {
             page.shot("parked-home").await;
 
             // The limit is over: nobody does anything, and nothing says it any more.
-            let all_done = |tasks: &Value| tasks["items"].as_array().unwrap().iter().all(|t| t["status"] == "completed");
+            let all_done =
+                |tasks: &Value| tasks["items"].as_array().unwrap().iter().all(|t| t["status"] == "completed");
             eventually(|| home.json(&["task", "list"]), all_done);
             page.until("!document.body.innerText.includes('At a limit')").await;
             page.until("!document.body.innerText.includes('Parked')").await;
@@ -188,7 +189,9 @@ async fn what_is_parked_says_until_when_and_goes_on_by_itself() {
             page.goto(&format!("{}/tasks/2", up.url())).await;
             page.until("document.querySelectorAll('.attempt').length === 2").await;
             page.script("document.querySelectorAll('.attempt').forEach(one => one.open = true)").await;
-            for words in ["Parked: allowance used up", "usage limit reached", "Completed", "Tokens", "Cost", "First word"] {
+            for words in
+                ["Parked: allowance used up", "usage limit reached", "Completed", "Tokens", "Cost", "First word"]
+            {
                 page.sees(words).await;
             }
             page.fits("attempts").await;
