@@ -19,6 +19,7 @@ use std::fmt;
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -38,6 +39,8 @@ use crate::meter::Meter;
 pub(crate) const ADDRESS: &str = "http://proxy.invalid";
 /// Connections of one tool at once; further ones wait.
 const MAX_CONNECTIONS: usize = 1024;
+/// How long nobody is let in where the machine is short of something.
+const SHORTAGE: Duration = Duration::from_millis(50);
 
 /// Whom a program asks, and how it is told to ask the proxy instead.
 #[derive(Debug, Clone)]
@@ -142,7 +145,7 @@ async fn accept(listener: TcpListener, forward: Arc<Forward>, tasks: TaskTracker
             // The machine is short of something, and whoever asked will ask again.
             Err(error) => {
                 tracing::debug!(%error, "a connection to the proxy of a run was not taken");
-                tokio::task::yield_now().await;
+                tokio::time::sleep(SHORTAGE).await;
             }
         }
     }

@@ -307,7 +307,9 @@ impl Run {
     /// What the meter knows of a failure that the tool does not: a model that the task does not allow, and when a
     /// limit of the account ends.
     fn explained(&self, failure: Failure) -> Failure {
-        if let Some(words) = self.meter.denied_model() {
+        use FailureClass as F;
+        let is_clear = matches!(failure.class, F::RateLimited | F::Quota | F::Network | F::Server | F::Budget);
+        if let Some(words) = self.meter.denied_model().filter(|_| !is_clear) {
             return Failure::new(FailureClass::Refused, words);
         }
         let is_limit = matches!(failure.class, FailureClass::RateLimited | FailureClass::Quota);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use swarm_model::task::{CostKind, Limits, ModelUse, Usage};
 use tokio::time::Instant;
 
-use super::{Question, Seen, Tokens, millis, now};
-use crate::event::{RateLimit, ToolEvent};
+use super::{MAX_NAME, Question, Seen, Tokens, millis, now};
+use crate::event::{RateLimit, ToolEvent, head};
 use crate::prices::{price_of, priced};
 use crate::run::Stop;
 use crate::settings::ToolSettings;
@@ -185,7 +185,8 @@ impl State {
         self.next += 1;
         let open = Open {
             asked: question.model.to_owned(),
-            model: question.model.to_owned(),
+            // It may be whatever a tool says.
+            model: head(question.model, MAX_NAME).to_owned(),
             prompt_bytes: question.prompt_bytes,
             prompt_guess: self.prompt_guess(question).0,
             reserved: reserved.filter(|_| left.is_some()).unwrap_or(0),

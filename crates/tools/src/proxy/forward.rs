@@ -173,16 +173,17 @@ impl Forward {
         }
         call.answered(response.status().as_u16());
         if response.status().is_success() {
-            return Ok(self.watched(response, call, wire));
+            return Ok(self.watched(response, call, &asked));
         }
         self.refused(response, call).await
     }
 
     /// An answer that is watched while it passes.
-    fn watched(&self, response: reqwest::Response, call: Call, wire: Wire) -> Response<Body> {
+    fn watched(&self, response: reqwest::Response, call: Call, asked: &Asked) -> Response<Body> {
         let framing = Framing::of(response.headers().get(CONTENT_TYPE));
         let is_packed = response.headers().get(CONTENT_ENCODING).is_some_and(|packed| packed.as_bytes() == b"gzip");
-        let watch = Watch::new(call, wire, self.account.base.clone(), framing, is_packed);
+        let watch = Watch::new(call, asked, self.account.base.clone(), framing, is_packed);
+        let wire = asked.wire;
         let (head, body) = taken_apart(response);
         let left = head.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let passing = Passing { body: Box::pin(body), watch: Some(watch), left, wire, framing, is_packed };

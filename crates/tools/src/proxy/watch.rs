@@ -8,7 +8,7 @@ use url::Url;
 
 use super::read::document;
 use super::refuse::Framing;
-use super::wire::Wire;
+use super::wire::{Asked, Wire};
 use crate::framer::{Framed, Framer, Overlong};
 use crate::meter::{Call, Denied, Seen};
 use crate::sse::{Events, MAX_EVENT};
@@ -25,6 +25,8 @@ pub(super) struct Watch {
     frames: Frames,
     /// Its body is packed, and unpacked for us alone.
     packed: Option<GzDecoder<Vec<u8>>>,
+    /// Whether its pieces come while they are written, and count as they come.
+    is_streamed: bool,
 }
 
 #[derive(Debug)]
@@ -35,14 +37,14 @@ enum Frames {
 }
 
 impl Watch {
-    pub(super) fn new(call: Call, wire: Wire, base: Url, framing: Framing, is_packed: bool) -> Self {
+    pub(super) fn new(call: Call, asked: &Asked, base: Url, framing: Framing, is_packed: bool) -> Self {
         let frames = match framing {
             Framing::Events => Frames::Events(Box::new(Events::new())),
             Framing::Lines => Frames::Lines(Framer::new(MAX_EVENT, Overlong::Skip)),
             Framing::Whole => Frames::Whole(Vec::new()),
         };
         let packed = is_packed.then(|| GzDecoder::new(Vec::new()));
-        Self { call, wire, base, frames, packed }
+        Self { call, wire: asked.wire, base, frames, packed, is_streamed: asked.is_streamed }
     }
 
     /// Looks at a chunk. Err where the answer must not go on.
@@ -57,7 +59,7 @@ impl Watch {
     }
 
     fn look(&mut self, bytes: &[u8]) -> Result<(), Denied> {
-        let Self { call, wire, base, frames, .. } = self;
+        let Self { call, wire, base, frames, is_streamed, .. } = self;
         let mut seen = Seen::default();
         match frames {
             Frames::Events(events) => {
@@ -72,8 +74,15 @@ impl Watch {
                 Framed::Line(line) => document(*wire, base, line, &mut seen),
                 Framed::Skipped(n) => seen.piece(n as u64),
             }),
-            Frames::Whole(all) if all.len() + bytes.len() <= MAX_WHOLE => all.extend_from_slice(bytes),
-            Frames::Whole(all) => all.clear(),
+            Frames::Whole(all) => {
+                if all.len() + bytes.len() <= MAX_WHOLE {
+                    all.extend_from_slice(bytes);
+                }
+                // Until its end says better.
+                if *is_streamed {
+                    seen.piece(bytes.len() as u64);
+                }
+            }
         }
         call.note(seen)
     }
