@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use swarm_model::task::{Limits, Outcome, TaskInput};
 use swarm_model::time::SystemClock;
 use swarm_model::{TaskId, ToolName, UserId};
-use swarm_tools::{GuardBinary, Registry, RunDirs, RunRequest, ToolSettings, Variables, supervise};
+use swarm_tools::{Confinement, GuardBinary, Registry, RunDirs, RunRequest, ToolSettings, Variables, supervise};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -174,6 +174,7 @@ impl Run<'_> {
             model: None,
             limits: Limits::default(),
             session: None,
+            confinement: Confinement::default(),
             dirs: RunDirs {
                 work: dir("work"),
                 tmp: dir("tmp"),
