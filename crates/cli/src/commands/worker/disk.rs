@@ -12,7 +12,7 @@ use crate::readable::{DIM, NORMAL, WARN, ago, bytes, plain};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "By itself the worker removes what is older than `keep` says, and over `max_disk_mb` the oldest first:\n  garageswarm worker prefs set max_disk_mb 20000\n  garageswarm worker prefs set keep.hours 48"
+    after_help = "By itself it removes what is older than `keep` says, and over `max_disk_mb` the oldest first:\n  garageswarm worker prefs set max_disk_mb 20000\n  garageswarm worker prefs set keep.hours 48"
 )]
 pub(crate) struct DiskArgs {
     /// Free what the list says may go.
