@@ -181,6 +181,10 @@ async fn survives(point: &str) {
     assert_eq!(task.ledger.texts(attempt), ["1", "2", "3", "4", "5"], "{point}");
     assert_eq!(task.ledger.results.len(), 1, "{point}: {:?}", task.ledger.results);
     assert_eq!(task.ledger.results[0].attempt, attempt, "{point}");
+    // What is acknowledged is noted beside everything else; a slow disk may take its time.
+    let runs = folder.path().join("data/runs");
+    let all_closed = || std::fs::read_dir(&runs).unwrap().flatten().all(|run| closed(&run.path()).is_some());
+    eventually("every folder is closed", all_closed).await;
     process.kill();
 
     // Nothing is left to tell.
