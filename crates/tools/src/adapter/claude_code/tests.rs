@@ -69,6 +69,7 @@ fn its_configuration_is_a_folder_of_its_own_unless_the_login_is() {
     let own = process(&request(None), &ToolSettings { own_login: Some(true), ..with_key() });
     assert_ne!(own.env.get(CONFIG_DIR).map(String::as_str), Some("/run/state/config"));
     assert!(!own.argv.iter().any(|word| word.starts_with("--setting-sources")));
+    assert!(own.metered.is_none() && plan.metered.is_some());
 }
 
 #[test]

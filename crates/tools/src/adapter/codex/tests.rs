@@ -84,7 +84,7 @@ fn a_value_never_becomes_a_flag() {
 fn the_persons_own_login_keeps_its_home_model_and_provider() {
     let plan = process(&request(None), &ToolSettings { own_login: Some(true), ..with_key() });
     assert_ne!(plan.env.get(HOME).map(String::as_str), Some("/run/state/home"));
-    assert!(plan.needs.folders.is_empty());
+    assert!(plan.needs.folders.is_empty() && plan.metered.is_none());
     let has = |beginning: &str| plan.argv.iter().any(|word| word.starts_with(beginning));
     assert!(!has("--model") && !has("--config=features.plugins"), "{:?}", plan.argv);
     let own = process(&request(None), &with_key());

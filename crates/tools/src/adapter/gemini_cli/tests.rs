@@ -77,7 +77,7 @@ fn its_home_and_settings_are_its_own_unless_the_login_is_the_persons() {
     assert_eq!(told["general"]["maxAttempts"], 2);
     let own = process(&request(None), &ToolSettings { own_login: Some(true), ..with_key() });
     assert_ne!(own.env.get(HOME).map(String::as_str), Some("/run/state/home"));
-    assert!(own.needs.files.is_empty());
+    assert!(own.needs.files.is_empty() && own.metered.is_none());
 }
 
 #[test]
