@@ -222,4 +222,24 @@ mod tests {
         locked.set_secret(CREDENTIAL, "another").unwrap();
         assert_eq!(KeptHost::place(folder.path()).unwrap(), Place::File);
     }
+
+    #[test]
+    fn the_key_of_a_tool_is_kept_beside_it_and_says_where() {
+        let folder = tempfile::tempdir().unwrap();
+        let (vault, name) = (Vault::of_test(), "tool-key-openai-api");
+        let with_keychain = host(folder.path(), vault);
+        assert_eq!(with_keychain.secret_place(name).unwrap(), None);
+        assert_eq!(with_keychain.set_secret(name, "very secret").unwrap(), SecretPlace::Keychain);
+        assert_eq!(with_keychain.secret_place(name).unwrap(), Some(SecretPlace::Keychain));
+        // A key of a tool that is out of reach is told, also where the credential could be had anew.
+        assert!(host(folder.path(), Vault::off()).with_key(true).secret(name).is_err());
+        with_keychain.forget_secret(name).unwrap();
+
+        assert_eq!(host(folder.path(), Vault::off()).set_secret(name, "very secret").unwrap(), SecretPlace::File);
+        let looking = host(folder.path(), vault).looking();
+        assert_eq!(looking.secret(name).unwrap().as_deref(), Some("very secret"));
+        assert_eq!(looking.secret_place(name).unwrap(), Some(SecretPlace::File), "who only looks moves nothing");
+        assert_eq!(with_keychain.secret(name).unwrap().as_deref(), Some("very secret"));
+        assert_eq!(with_keychain.secret_place(name).unwrap(), Some(SecretPlace::Keychain));
+    }
 }
