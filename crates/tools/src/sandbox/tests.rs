@@ -33,6 +33,7 @@ fn plan(argv: &[&Path], env: &[(&str, &str)], endpoints: &[&str]) -> ProcessPlan
         env: env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>(),
         stdin: String::new(),
         needs: Needs::default(),
+        metered: None,
         reach: Reach {
             endpoints: endpoints.iter().map(|url| url::Url::parse(url).unwrap()).collect(),
             login: Vec::new(),
