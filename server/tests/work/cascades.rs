@@ -15,8 +15,8 @@ use swarm_testkit::coordinator::capabilities;
 
 use crate::support::{done, heartbeat, prompt, pull};
 
-fn choices(entries: &[&str]) -> Vec<ModelChoice> {
-    entries.iter().map(|entry| entry.parse().expect("a test names a choice")).collect()
+fn choices(entries: &[&str]) -> Result<Vec<ModelChoice>> {
+    entries.iter().map(|entry| Ok(entry.parse()?)).collect()
 }
 
 /// Pulls the next attempt and fails it; gives what it was to run.
@@ -41,7 +41,7 @@ async fn with_two_tools() -> Result<TestCoordinator> {
 async fn the_second_does_what_the_first_could_not() -> Result<()> {
     let test = with_two_tools().await?;
     let (ann, worker) = (&test.user("ann").client, test.worker("attic"));
-    let cascade = choices(&["codex:large", "ollama:small"]);
+    let cascade = choices(&["codex:large", "ollama:small"])?;
     let task = ann.create_task(&CreateTask { cascade: cascade.clone(), ..prompt("say hello") }).await?;
     assert_eq!((&task.cascade, &task.tries, task.at_limit), (&cascade, &vec![], AtLimit::Wait));
     let first = fails(worker, FailureClass::Server).await?;
@@ -65,7 +65,7 @@ async fn the_second_does_what_the_first_could_not() -> Result<()> {
 async fn when_all_have_failed_the_task_tells_of_each() -> Result<()> {
     let test = with_two_tools().await?;
     let (ann, worker) = (&test.user("ann").client, test.worker("attic"));
-    let cascade = choices(&["codex", "gemini-cli:gemini-2.5-pro", "ollama:small"]);
+    let cascade = choices(&["codex", "gemini-cli:gemini-2.5-pro", "ollama:small"])?;
     let task = ann.create_task(&CreateTask { cascade, ..prompt("say hello") }).await?;
     fails(worker, FailureClass::ContextOverflow).await?;
     fails(worker, FailureClass::Refused).await?;
@@ -91,7 +91,7 @@ async fn a_task_takes_the_list_of_its_role_along() -> Result<()> {
     let (ann, bob) = (&test.user("ann").client, &test.user("bob").client);
     let shipped = ann.role(Role::Planner).await?;
     assert!(!shipped.is_own && shipped.entries.contains(&"gemini-cli:gemini-2.5-pro".parse()?), "{shipped:?}");
-    let mine = ann.set_role(Role::Planner, &SetRole { entries: choices(&["ollama:small", "codex"]) }).await?;
+    let mine = ann.set_role(Role::Planner, &SetRole { entries: choices(&["ollama:small", "codex"])? }).await?;
     assert!(mine.is_own);
     let wish = CreateTask { role: Some(Role::Planner), ..prompt("plan it") };
     let task = ann.create_task(&wish).await?;
