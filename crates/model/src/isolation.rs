@@ -98,7 +98,9 @@ mod tests {
         for text in ["example.org", "*.example.org", "localhost", "10.0.0.7", "::1", "a-b.c_d"] {
             assert!(names_hosts(text), "{text}");
         }
-        for text in ["", "*", "*.", "*.*.org", "a.*", "https://a.org", "a.org:443", "a.org/x", "a b", "*.::1", "-a", ".a"] {
+        for text in
+            ["", "*", "*.", "*.*.org", "a.*", "https://a.org", "a.org:443", "a.org/x", "a b", "*.::1", "-a", ".a"]
+        {
             assert!(!names_hosts(text), "{text}");
         }
         assert!(!names_hosts(&"a".repeat(254)));

@@ -57,10 +57,7 @@ impl ToolName {
 
     /// Whether it can run programs on the machine. Everything that is not known to only talk can.
     pub fn runs_programs(&self) -> bool {
-        !matches!(
-            self.as_str(),
-            Self::OLLAMA | Self::DEMO | Self::ANTHROPIC_API | Self::OPENAI_API | Self::GEMINI_API
-        )
+        !matches!(self.as_str(), Self::OLLAMA | Self::DEMO | Self::ANTHROPIC_API | Self::OPENAI_API | Self::GEMINI_API)
     }
 }
 

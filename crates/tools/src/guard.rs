@@ -34,8 +34,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc;
 
-pub use processes::sweep_marked;
 pub use probe::{PROBE, Sight, Targets};
+pub use processes::sweep_marked;
 pub use spec::{Ended, EndedBy, Mount, Network, Sandbox, Shows, Spec, StartFailure, StartFailureKind};
 
 /// The variable that every process of a run carries: `<task>-<attempt>-<random>`.

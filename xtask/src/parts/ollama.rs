@@ -46,7 +46,8 @@ pub(crate) fn build(cache: &Path) -> Result<()> {
     copy(&older.join("json.hpp"), &headers.join("nlohmann/json.hpp"))?;
     fs::write(headers.join("nlohmann/json_fwd.hpp"), "#include <nlohmann/json.hpp>\n")?;
     copy(&older.join("stb_image.h"), &headers.join("stb/stb_image.h"))?;
-    let sound = find(&module(&work, MINIAUDIO)?, "miniaudio.h")?.context("miniaudio.h is in no folder of its module")?;
+    let sound =
+        find(&module(&work, MINIAUDIO)?, "miniaudio.h")?.context("miniaudio.h is in no folder of its module")?;
     copy(&sound, &headers.join("miniaudio/miniaudio.h"))?;
     run(go(&work)
         .env("GOBIN", folder.join("bin"))

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use swarm_agent::{AgentControl as _, DiskState};
-use swarm_model::{FailureClass, Isolation};
 use swarm_model::log::LogStream;
 use swarm_model::task::{Outcome, Repository, TaskInput};
 use swarm_model::worker::RefusalReason;
+use swarm_model::{FailureClass, Isolation};
 use swarm_proto::worker::{Assignment, AttemptResult, ToWorker};
 use tempfile::TempDir;
 

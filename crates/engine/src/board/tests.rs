@@ -16,7 +16,9 @@ use swarm_model::change::{Changes, LimitChange};
 use swarm_model::log::{LogLine, LogStream};
 use swarm_model::task::{Outcome, Priority, Queue, RetryPolicy, RunRecord, TaskInput, TaskResult, TaskSpec};
 use swarm_model::tool::{Account, ToolHealth, ToolInfo};
-use swarm_model::worker::{AttemptRef, Capabilities, LeaseTerms, Load, Pauses, ProvenIsolation, ShareLimits, ToolGrant};
+use swarm_model::worker::{
+    AttemptRef, Capabilities, LeaseTerms, Load, Pauses, ProvenIsolation, ShareLimits, ToolGrant,
+};
 use swarm_model::{FailureClass, Isolation, TaskId, TaskNumber, TaskStatus, Timestamp, UserId, WorkerId};
 use uuid::Uuid;
 

@@ -85,7 +85,10 @@ fn a_home_that_cannot_be_replaced_is_elsewhere() {
 #[test]
 fn a_data_folder_among_the_systems_programs_is_hidden_and_one_elsewhere_is_not_there() {
     let hidden = vec![PathBuf::from("/opt/swarm/data"), PathBuf::from("/srv/swarm")];
-    let sandbox = of(&plan(&[], &[], &[]), &request(&hidden[0], Confinement { hidden: hidden.clone(), ..Confinement::default() }));
+    let sandbox = of(
+        &plan(&[], &[], &[]),
+        &request(&hidden[0], Confinement { hidden: hidden.clone(), ..Confinement::default() }),
+    );
     assert_eq!(shows(&sandbox, &hidden[0]), Some(&Shows::Nothing));
     assert_eq!(shows(&sandbox, &hidden[1]), None);
     let work = hidden[0].join("run/work");
@@ -94,7 +97,8 @@ fn a_data_folder_among_the_systems_programs_is_hidden_and_one_elsewhere_is_not_t
 
 #[test]
 fn a_network_that_is_cut_off_leads_to_the_tools_own_model() {
-    let endpoints = ["http://127.0.0.1:8080/v1", "http://localhost:11434", "https://api.example.org", "http://[::1]:81"];
+    let endpoints =
+        ["http://127.0.0.1:8080/v1", "http://localhost:11434", "https://api.example.org", "http://[::1]:81"];
     let plan = plan(&[], &[], &endpoints);
     let with = |network: Option<Vec<String>>| {
         of(&plan, &request(Path::new("/data"), Confinement { network, ..Confinement::default() })).network

@@ -7,7 +7,9 @@ use std::time::Duration;
 use swarm_model::task::{Limits, Outcome, RunRecord, TaskInput, TaskResult};
 use swarm_model::time::SystemClock;
 use swarm_model::{FailureClass, TaskId, ToolName, UserId};
-use swarm_tools::{Adapter, Confinement, GuardBinary, Registry, RunDirs, RunRequest, ToolEvent, ToolSettings, Variables, supervise};
+use swarm_tools::{
+    Adapter, Confinement, GuardBinary, Registry, RunDirs, RunRequest, ToolEvent, ToolSettings, Variables, supervise,
+};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 

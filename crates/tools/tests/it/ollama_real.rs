@@ -110,7 +110,8 @@ impl Ollama {
         let server = self.server.id().unwrap();
         let children = std::fs::read_to_string(format!("/proc/{server}/task/{server}/children"));
         let threads = std::fs::read_dir(format!("/proc/{server}/task")).unwrap();
-        let of_threads = threads.flatten().filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+        let of_threads =
+            threads.flatten().filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
         let all: String = children.into_iter().chain(of_threads).collect::<Vec<_>>().join(" ");
         let mut pids: Vec<i32> = all.split_ascii_whitespace().map(|pid| pid.parse().unwrap()).collect();
         pids.sort_unstable();

@@ -39,7 +39,8 @@ fn all_of(done: &Done) -> String {
 #[tokio::test]
 async fn the_machine_proves_its_level() {
     let folder = tempfile::tempdir().unwrap();
-    let sandbox = Confinement { level: Isolation::Sandbox, hidden: vec![folder.path().to_owned()], ..Confinement::default() };
+    let sandbox =
+        Confinement { level: Isolation::Sandbox, hidden: vec![folder.path().to_owned()], ..Confinement::default() };
     let proven = measure(&GuardBinary(probe()), folder.path(), &sandbox).await;
     assert_eq!((proven.level, proven.remarks), (Isolation::Sandbox, Vec::new()));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "something is left of the trial");
@@ -160,7 +161,8 @@ async fn more_is_shown_where_the_owner_says_so() {
         std::fs::write(place.path().join(name).join("file"), name).unwrap();
     }
     let root = place.path().display();
-    let mut bench = shell(&format!("cd {root}; cat read/file write/file; echo x > write/new; echo x > read/new; ls"), None);
+    let mut bench =
+        shell(&format!("cd {root}; cat read/file write/file; echo x > write/new; echo x > read/new; ls"), None);
     bench.request.confinement.read = vec![place.path().join("read")];
     bench.request.confinement.write = vec![place.path().join("write")];
     let done = bench.run().await;
@@ -180,7 +182,8 @@ async fn a_cancel_and_a_clean_end_leave_nobody() {
     assert!(matches!(going.finish().await.outcome, Outcome::Cancelled { .. }));
     assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
     assert_eq!(n_sleeping(&mark), 0);
-    let done = shell(&format!("{tree} while [ $(pgrep -c sleep) -lt 2 ]; do sleep 0.01; done; echo done; exit 4"), None);
+    let done =
+        shell(&format!("{tree} while [ $(pgrep -c sleep) -lt 2 ]; do sleep 0.01; done; echo done; exit 4"), None);
     assert_eq!(done.run().await.record.exit_code, Some(4));
     assert_eq!(n_sleeping(&mark), 0);
 }
@@ -232,14 +235,20 @@ async fn a_network_that_is_cut_off_leads_nowhere() {
     // The only device is its own loopback.
     assert!(done.result().text.ends_with("1\n"), "{all}");
     for host in ["10.0.0.1", "169.254.169.254", "example.org"] {
-        assert_eq!(all.matches(&format!("{host} is not among the hosts that the task may reach: refused")).count(), 1, "{all}");
+        assert_eq!(
+            all.matches(&format!("{host} is not among the hosts that the task may reach: refused")).count(),
+            1,
+            "{all}"
+        );
     }
 }
 
 #[tokio::test]
 async fn hosts_that_are_named_are_reached() {
     let port = serve("reached");
-    let ask = format!("curl -s -m 5 http://localhost:{port}/; curl -s -p -m 5 http://localhost:{port}/; curl -s -m 5 http://127.0.0.1:{port}/; true");
+    let ask = format!(
+        "curl -s -m 5 http://localhost:{port}/; curl -s -p -m 5 http://localhost:{port}/; curl -s -m 5 http://127.0.0.1:{port}/; true"
+    );
     let done = shell(&ask, Some(&["localhost"])).run().await;
     assert_eq!(done.lines().concat().matches("reached").count(), 2, "{}", all_of(&done));
 }

@@ -153,7 +153,8 @@ fn placement_says_what_is_not_shared() {
 
 /// A machine like the shared one, which can run commands and has proved this level.
 fn isolating(level: Isolation) -> WorkerProfile {
-    let mut machine = shared_machine(ShareLimits::default(), vec![grant("command", None, None), grant("demo", None, None)]);
+    let mut machine =
+        shared_machine(ShareLimits::default(), vec![grant("command", None, None), grant("demo", None, None)]);
     machine.capabilities.tools = vec![tool("demo"), tool("command")];
     machine.capabilities.isolation.level = level;
     machine

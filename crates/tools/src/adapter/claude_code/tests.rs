@@ -2,8 +2,8 @@ use swarm_model::task::{Limits, TaskInput};
 use swarm_model::{TaskId, UserId};
 
 use super::*;
-use crate::adapter::Confinement;
 use crate::RunDirs;
+use crate::adapter::Confinement;
 
 fn request(session: Option<&str>) -> RunRequest {
     let folder = PathBuf::from("/run");

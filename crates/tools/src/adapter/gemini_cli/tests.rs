@@ -3,8 +3,8 @@ use swarm_model::{TaskId, UserId};
 use uuid::Uuid;
 
 use super::*;
-use crate::adapter::Confinement;
 use crate::RunDirs;
+use crate::adapter::Confinement;
 
 fn request(session: Option<&str>) -> RunRequest {
     let folder = PathBuf::from("/run");
