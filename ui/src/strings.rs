@@ -2,10 +2,14 @@
 
 pub mod account;
 pub mod home;
+pub mod limits;
 pub mod log;
+pub mod record;
 pub mod register;
 pub mod shell;
 pub mod signin;
 pub mod task;
 pub mod tasks;
+pub mod tools;
+pub mod usage;
 pub mod workers;

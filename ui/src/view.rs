@@ -7,15 +7,19 @@ pub mod door;
 pub mod facts;
 pub mod home;
 pub mod joining;
+pub mod limits;
 pub mod list;
 pub mod log;
 pub mod news;
 pub mod password;
 pub mod placement;
+pub mod record;
 pub mod register;
 pub mod submit;
 pub mod swarm;
 pub mod task;
+pub mod tools;
+pub mod usage;
 pub mod words;
 
 #[cfg(test)]

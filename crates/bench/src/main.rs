@@ -1,5 +1,5 @@
 //! Measures the coordinator from outside: the real binary as a process of its own, real sockets, every
-//! acknowledged write on disk. Each latency stands beside the floor of the same run, because disks differ from
+//! acknowledged write on disk; and the proxy between a tool and its provider, in a real run. Each latency stands beside the floor of the same run, because disks differ from
 //! minute to minute.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
@@ -9,6 +9,7 @@ mod floor;
 mod idle;
 mod latency;
 mod lines;
+mod proxy;
 mod sample;
 mod strangers;
 mod throughput;
@@ -47,6 +48,9 @@ struct Args {
     /// Measure PostgreSQL at this URL too.
     #[arg(long, env = "GARAGESWARM_TEST_POSTGRES")]
     postgres: Option<String>,
+    /// Questions that wait for their first byte through the proxy of a run.
+    #[arg(long, default_value_t = 1_000)]
+    asked: usize,
     /// Seconds of watching an idle swarm.
     #[arg(long, default_value_t = 20)]
     idle_seconds: u64,
@@ -65,11 +69,15 @@ enum Part {
     Claims,
     Strangers,
     Lines,
+    Proxy,
     Idle,
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    if let Ok(rounds) = std::env::var(proxy::BE_THE_TOOL) {
+        return proxy::be_the_tool(&rounds).await;
+    }
     let args = Args::parse();
     if let Some(folder) = &args.serve {
         return coordinator::serve(folder, args.database.as_deref()).await;
@@ -98,6 +106,9 @@ async fn main() -> Result<()> {
     }
     if wanted(Part::Lines) {
         rows.extend(lines::measure(&binary).await?);
+    }
+    if wanted(Part::Proxy) {
+        rows.extend(proxy::measure(&binary, args.asked).await?);
     }
     if wanted(Part::Idle) {
         rows.extend(idle::measure(&binary, args.idle_seconds).await?);

@@ -84,7 +84,7 @@ impl KeptHost {
         let entry = self.entry(name);
         self.vault.set(&entry, secret).map_err(PutAway::Vault)?;
         let noted = self.files.set_secret(&marker(name), &entry);
-        noted.and_then(|()| self.files.forget_secret(name)).map_err(PutAway::Host)
+        noted.and_then(|_| self.files.forget_secret(name)).map_err(PutAway::Host)
     }
 }
 
@@ -221,5 +221,25 @@ mod tests {
         assert_eq!(locked.secret(CREDENTIAL).unwrap(), None);
         locked.set_secret(CREDENTIAL, "another").unwrap();
         assert_eq!(KeptHost::place(folder.path()).unwrap(), Place::File);
+    }
+
+    #[test]
+    fn the_key_of_a_tool_is_kept_beside_it_and_says_where() {
+        let folder = tempfile::tempdir().unwrap();
+        let (vault, name) = (Vault::of_test(), "tool-key-openai-api");
+        let with_keychain = host(folder.path(), vault);
+        assert_eq!(with_keychain.secret_place(name).unwrap(), None);
+        assert_eq!(with_keychain.set_secret(name, "very secret").unwrap(), SecretPlace::Keychain);
+        assert_eq!(with_keychain.secret_place(name).unwrap(), Some(SecretPlace::Keychain));
+        // A key of a tool that is out of reach is told, also where the credential could be had anew.
+        assert!(host(folder.path(), Vault::off()).with_key(true).secret(name).is_err());
+        with_keychain.forget_secret(name).unwrap();
+
+        assert_eq!(host(folder.path(), Vault::off()).set_secret(name, "very secret").unwrap(), SecretPlace::File);
+        let looking = host(folder.path(), vault).looking();
+        assert_eq!(looking.secret(name).unwrap().as_deref(), Some("very secret"));
+        assert_eq!(looking.secret_place(name).unwrap(), Some(SecretPlace::File), "who only looks moves nothing");
+        assert_eq!(with_keychain.secret(name).unwrap().as_deref(), Some("very secret"));
+        assert_eq!(with_keychain.secret_place(name).unwrap(), Some(SecretPlace::Keychain));
     }
 }

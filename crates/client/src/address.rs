@@ -42,7 +42,7 @@ impl Address {
     }
 
     /// The address of an endpoint of the REST interface. Each part is escaped.
-    pub(crate) fn endpoint(&self, parts: &[&dyn fmt::Display]) -> Url {
+    pub(crate) fn endpoint(&self, parts: &[&(dyn fmt::Display + Sync)]) -> Url {
         let mut url = self.0.clone();
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(API_PREFIX.split('/').filter(|part| !part.is_empty()));
@@ -52,7 +52,7 @@ impl Address {
     }
 
     /// The address of a WebSocket.
-    pub(crate) fn socket(&self, parts: &[&dyn fmt::Display]) -> Url {
+    pub(crate) fn socket(&self, parts: &[&(dyn fmt::Display + Sync)]) -> Url {
         let mut url = self.endpoint(parts);
         let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
         // Both pairs of schemes are "special" ones, between which a change is always possible.

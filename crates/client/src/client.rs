@@ -64,19 +64,19 @@ impl Client {
         self.token.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn get(&self, parts: &[&dyn Display]) -> RequestBuilder {
+    fn get(&self, parts: &[&(dyn Display + Sync)]) -> RequestBuilder {
         self.http.request(Method::GET, parts)
     }
 
-    fn post(&self, parts: &[&dyn Display]) -> RequestBuilder {
+    fn post(&self, parts: &[&(dyn Display + Sync)]) -> RequestBuilder {
         self.http.request(Method::POST, parts)
     }
 
-    fn put(&self, parts: &[&dyn Display]) -> RequestBuilder {
+    fn put(&self, parts: &[&(dyn Display + Sync)]) -> RequestBuilder {
         self.http.request(Method::PUT, parts)
     }
 
-    fn delete(&self, parts: &[&dyn Display]) -> RequestBuilder {
+    fn delete(&self, parts: &[&(dyn Display + Sync)]) -> RequestBuilder {
         self.http.request(Method::DELETE, parts)
     }
 

@@ -95,7 +95,7 @@ impl Http {
     }
 
     /// A request without a credential.
-    pub(crate) fn request(&self, method: Method, parts: &[&dyn Display]) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, parts: &[&(dyn Display + Sync)]) -> RequestBuilder {
         let request = self
             .inner
             .request(method, self.address.endpoint(parts))

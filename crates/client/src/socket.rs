@@ -61,7 +61,7 @@ pub(crate) enum Entry {
 /// Opens a socket at an endpoint.
 pub(crate) async fn open<Out, In>(
     http: &Http,
-    parts: &[&dyn Display],
+    parts: &[&(dyn Display + Sync)],
     entry: Entry,
 ) -> Result<Socket<Out, In>, ClientError> {
     let address = &http.address;

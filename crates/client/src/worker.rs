@@ -102,14 +102,14 @@ impl WorkerClient {
         name: &str,
         content: impl Into<Body>,
     ) -> Result<Artifact, ClientError> {
-        let mut parts: Vec<&dyn Display> = vec![&"artifacts", &attempt.task_id, &attempt.attempt];
+        let mut parts: Vec<&(dyn Display + Sync)> = vec![&"artifacts", &attempt.task_id, &attempt.attempt];
         let folders: Vec<&str> = name.split('/').collect();
-        parts.extend(folders.iter().map(|part| part as &dyn Display));
+        parts.extend(folders.iter().map(|part| part as &(dyn Display + Sync)));
         self.json(self.request(Method::PUT, &parts).timeout(UPLOAD).body(content)).await
     }
 
-    fn request(&self, method: Method, parts: &[&dyn Display]) -> RequestBuilder {
-        let mut path: Vec<&dyn Display> = vec![&"workers", &self.worker_id];
+    fn request(&self, method: Method, parts: &[&(dyn Display + Sync)]) -> RequestBuilder {
+        let mut path: Vec<&(dyn Display + Sync)> = vec![&"workers", &self.worker_id];
         path.extend(parts);
         self.http().request(method, &path).bearer_auth(&self.credential)
     }

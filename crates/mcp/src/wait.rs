@@ -44,7 +44,7 @@ pub(crate) async fn wait(
         }
         tell(context, waited, patience, &format!("task {task} is {}", page.status)).await;
         if asked.elapsed() < slice / 2 {
-            tokio::time::sleep(PAUSE.min(patience - waited)).await;
+            tokio::time::sleep(PAUSE.min(patience.saturating_sub(waited))).await;
         }
     }
 }

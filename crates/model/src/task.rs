@@ -744,6 +744,24 @@ pub struct RunRecord {
     /// What it used.
     #[serde(default)]
     pub usage: Usage,
+    /// The same by model, where its calls were seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<ModelUse>,
+}
+
+/// What a run used of one model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ModelUse {
+    /// The model that answered, or that was asked for where none did.
+    pub model: String,
+    /// How often it was asked, refusals among them.
+    pub calls: u32,
+    /// Milliseconds until the first byte of the slowest answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_byte_ms: Option<u64>,
+    /// What they used.
+    pub usage: Usage,
 }
 
 /// Bytes of a tool's raw output that are kept of a run that failed.

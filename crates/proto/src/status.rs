@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use swarm_model::{FailureClass, TaskNumber, Timestamp, ToolName, WorkerStatus};
+use swarm_model::{FailureClass, TaskNumber, Timestamp, ToolName, WorkerId, WorkerStatus};
 
 use crate::budgets::Budget;
 
@@ -52,6 +52,9 @@ pub struct AccountLimit {
     pub account: String,
     /// The tools that use it.
     pub tools: Vec<ToolName>,
+    /// The workers that use it, of those that the asker may see.
+    #[serde(default)]
+    pub workers: Vec<WorkerId>,
     /// A rate, or the allowance for a window.
     pub class: FailureClass,
     /// What the provider said.

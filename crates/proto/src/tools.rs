@@ -37,6 +37,9 @@ pub struct ToolOnWorker {
     pub version: Option<String>,
     /// Whether it can be used, and what to do where it cannot.
     pub health: ToolHealth,
+    /// What people call the account whose allowance it uses there, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// The models that it offers there; empty means any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<String>,

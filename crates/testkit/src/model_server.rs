@@ -73,6 +73,9 @@ pub enum Step {
     },
     /// Streams these pieces and breaks the connection.
     Cut(Vec<String>),
+    /// Streams a piece again and again, with a number in the place of `#`, until the client closes the connection. Each
+    /// counts as a token written.
+    Endless(String),
     /// Streams `before`, waits for [`ModelServer::release`], and streams `after`.
     Held {
         /// What comes at once.
@@ -206,6 +209,8 @@ struct Shared {
     script: Mutex<VecDeque<Step>>,
     recorded: Mutex<Vec<Recorded>>,
     counted: Mutex<Counted>,
+    /// What one answer counts, in place of what the provider's form says.
+    price: Mutex<Option<Counted>>,
     releases: Semaphore,
     /// Answers that wait for a release now.
     n_held: watch::Sender<usize>,
@@ -222,6 +227,7 @@ impl ModelServer {
             script: Mutex::new(script.into_iter().collect()),
             recorded: Mutex::default(),
             counted: Mutex::default(),
+            price: Mutex::default(),
             releases: Semaphore::new(0),
             n_held: watch::Sender::new(0),
             stop: stop.clone(),
@@ -264,6 +270,11 @@ impl ModelServer {
         *lock(&self.shared.counted)
     }
 
+    /// Says what each answer counts from now on.
+    pub fn count_each(&self, count: Counted) {
+        *lock(&self.shared.price) = Some(count);
+    }
+
     /// Lets one held answer go on, now or when it comes.
     pub fn release(&self) {
         self.shared.releases.add_permits(1);
@@ -299,16 +310,27 @@ impl Shared {
     /// The same, counted if the answer is to be whole.
     fn take_step(&self, count: Counted) -> Step {
         let step = self.next_step();
-        if matches!(step, Step::Say(_) | Step::Think { .. } | Step::Call { .. } | Step::Held { .. }) {
-            let mut counted = lock(&self.counted);
-            *counted = Counted {
-                input: counted.input + count.input,
-                output: counted.output + count.output,
-                cache_read: counted.cache_read + count.cache_read,
-                cache_write: counted.cache_write + count.cache_write,
-            };
+        match step {
+            Step::Say(_) | Step::Think { .. } | Step::Call { .. } | Step::Held { .. } => self.add(count),
+            Step::Endless(_) => self.add(Counted { output: 0, ..count }),
+            Step::Refuse { .. } | Step::FailMidway { .. } | Step::Cut(_) | Step::Raw { .. } => {}
         }
         step
+    }
+
+    /// What one answer counts.
+    fn count(&self, usual: Counted) -> Counted {
+        lock(&self.price).unwrap_or(usual)
+    }
+
+    fn add(&self, count: Counted) {
+        let mut counted = lock(&self.counted);
+        *counted = Counted {
+            input: counted.input + count.input,
+            output: counted.output + count.output,
+            cache_read: counted.cache_read + count.cache_read,
+            cache_write: counted.cache_write + count.cache_write,
+        };
     }
 }
 
@@ -384,6 +406,20 @@ fn broken_off(content_type: &'static str, chunks: Vec<String>) -> Response {
     });
     let body = Body::from_stream(stream::iter(chunks).map(|chunk| Ok(Bytes::from(chunk))).chain(broken));
     ([(header::CONTENT_TYPE, content_type)], body).into_response()
+}
+
+/// A body that begins and never ends: one chunk, and then another again and again.
+fn endless(content_type: &'static str, shared: Arc<Shared>, before: Vec<String>, again: String) -> Response {
+    let again = stream::iter(0_u64..).then(move |n| {
+        shared.add(Counted { output: 1, ..Counted::default() });
+        let chunk = again.replace('#', &n.to_string());
+        async move {
+            // The connection sends what it has, and sees when nobody reads it any more.
+            tokio::task::yield_now().await;
+            chunk
+        }
+    });
+    streamed(content_type, stream::iter(before).chain(again))
 }
 
 /// A body that waits in its middle for the release, and breaks off when the server stops.

@@ -25,7 +25,7 @@ use swarm_model::worker::RefusalReason;
 use url::Url;
 
 pub use self::kept::KeptKey;
-pub(crate) use self::places::{ANTHROPIC, CLAUDE_CODE, CODEX, GEMINI, OLLAMA, OPENAI, Provider};
+pub(crate) use self::places::{ANTHROPIC, CLAUDE_CODE, CODEX, GEMINI, OLLAMA, OPENAI, Provider, VERTEX};
 pub(crate) use self::taking::take;
 pub use self::taking::{KeyError, TakenKey};
 use crate::http;

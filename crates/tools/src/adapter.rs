@@ -36,6 +36,8 @@ use url::Url;
 use crate::account::{KeyError, TakenKey};
 use crate::event::{Final, ToolEvent};
 use crate::guard::Ended;
+use crate::meter::Meter;
+use crate::proxy::Metered;
 use crate::settings::ToolSettings;
 
 /// One tool: how it is found and how a run of it is planned.
@@ -192,6 +194,8 @@ pub struct Plan {
     pub(crate) model: Option<String>,
     /// How long it may keep us waiting.
     pub(crate) patience: Patience,
+    /// Counts what it uses.
+    pub(crate) meter: Meter,
     /// The way.
     pub(crate) way: Way,
 }
@@ -239,6 +243,8 @@ pub(crate) struct ProcessPlan {
     pub(crate) needs: Needs,
     /// What it needs of the world in a sandbox.
     pub(crate) reach: Reach,
+    /// Whom it asks through a proxy of the run's, where that is how it works.
+    pub(crate) metered: Option<Box<Metered>>,
     /// Understands its output.
     pub(crate) parser: Box<dyn OutputParser>,
 }

@@ -10,6 +10,8 @@ use url::{Host, Url};
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an idle connection is kept: less than servers usually do.
+const KEPT_FOR: Duration = Duration::from_secs(20);
 
 /// A client without a limit on the whole answer: silence is watched by the run.
 ///
@@ -19,25 +21,41 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) fn client(url: &Url) -> Result<Client, reqwest::Error> {
     static HERE: OnceLock<Client> = OnceLock::new();
     static WORLD: OnceLock<Client> = OnceLock::new();
+    made_once(url, [&HERE, &WORLD], None)
+}
+
+/// The same for a proxy, whose tools ask many times: it keeps connections for as long as a tool would.
+pub(crate) fn kept_client(url: &Url) -> Result<Client, reqwest::Error> {
+    static HERE: OnceLock<Client> = OnceLock::new();
+    static WORLD: OnceLock<Client> = OnceLock::new();
+    made_once(url, [&HERE, &WORLD], Some(KEPT_FOR))
+}
+
+fn made_once(
+    url: &Url,
+    [here, world]: [&'static OnceLock<Client>; 2],
+    kept_for: Option<Duration>,
+) -> Result<Client, reqwest::Error> {
     let is_here = is_loopback(url);
-    let made = if is_here { &HERE } else { &WORLD };
+    let made = if is_here { here } else { world };
     if let Some(client) = made.get() {
         return Ok(client.clone());
     }
-    let client = build(is_here, None).or_else(|error| {
+    let client = build(is_here, kept_for, None).or_else(|error| {
         // A slim container has no authorities; those that we bring are better than none.
-        build(is_here, Some(bundled_authorities().ok_or(error)?))
+        build(is_here, kept_for, Some(bundled_authorities().ok_or(error)?))
     })?;
     Ok(made.get_or_init(|| client).clone())
 }
 
-fn build(is_here: bool, tls: Option<ClientConfig>) -> Result<Client, reqwest::Error> {
+fn build(is_here: bool, kept_for: Option<Duration>, tls: Option<ClientConfig>) -> Result<Client, reqwest::Error> {
     // Somebody else in this process may have chosen already, which is as good.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let builder = Client::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .redirect(reqwest::redirect::Policy::none())
-        .pool_max_idle_per_host(0);
+    let builder = Client::builder().connect_timeout(CONNECT_TIMEOUT).redirect(reqwest::redirect::Policy::none());
+    let builder = match kept_for {
+        Some(span) => builder.pool_idle_timeout(span),
+        None => builder.pool_max_idle_per_host(0),
+    };
     // A proxy for the world cannot reach a server on this machine.
     let builder = if is_here { builder.no_proxy() } else { builder };
     match tls {
@@ -145,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_machine_without_authorities_has_ours() {
-        assert!(build(false, bundled_authorities()).is_ok());
+        assert!(build(false, None, bundled_authorities()).is_ok());
     }
 
     #[test]

@@ -22,7 +22,9 @@ use crate::adapter::command::Lines;
 use crate::adapter::{Confinement, Needs, Patience, Plan, ProcessPlan, Reach, RunDirs, RunRequest, Way, known_name};
 use crate::environment;
 use crate::guard::{self, GuardBinary, PROBE, Sight, Targets};
+use crate::meter::Meter;
 use crate::run::supervise;
+use crate::settings::ToolSettings;
 
 /// How long one probe may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -134,12 +136,14 @@ impl Bench {
             tool: known_name(ToolName::COMMAND),
             version: None,
             model: None,
+            meter: Meter::of(&limits, &ToolSettings::default()),
             patience: Patience::ENDLESS,
             way: Way::Process(ProcessPlan {
                 argv: vec![program, guard::SUBCOMMAND.to_owned(), PROBE.to_owned(), targets],
                 env: environment::scrubbed(&dirs),
                 stdin: String::new(),
                 needs: Needs::default(),
+                metered: None,
                 reach: Reach { endpoints: url_of(self.targets.permitted).into_iter().collect(), login: Vec::new() },
                 parser: Box::new(Lines::new()),
             }),

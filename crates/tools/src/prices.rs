@@ -80,6 +80,12 @@ pub(crate) fn priced(usage: Usage, answered: &str, asked: &str, settings: &ToolS
     Usage { cost_microusd: cost, cost_kind, ..usage }
 }
 
+/// Whether a model has that name: itself, with a date behind it, or as its provider writes it in addresses and tags.
+pub(crate) fn is_named(name: &str, model: &str) -> bool {
+    let plain = |text: &str| text.strip_prefix("models/").unwrap_or(text).trim_end_matches(":latest").to_owned();
+    names(&plain(name), &plain(model))
+}
+
 /// How many tokens a reply of a model can have.
 pub(crate) fn max_output(model: &str) -> u64 {
     let known = TABLE.model.iter().filter(|line| names(&line.name, model)).find_map(|line| line.max_output);

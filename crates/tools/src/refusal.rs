@@ -104,6 +104,11 @@ impl Told {
         }
         let resets_at = reset::time_of(&self.headers, &self.details, &self.words, class, now);
         let window = reset::window_of(&self.headers, &self.details);
+        // Providers seldom say in their words which of their limits it is.
+        let error = match window.as_deref().filter(|window| !error.contains(window)) {
+            Some(window) => format!("{error} (limit {window})"),
+            None => error,
+        };
         let limit = RateLimit { rejected: true, window, utilization: None, resets_at };
         (Failure { class, error, resets_at }, Some(limit))
     }

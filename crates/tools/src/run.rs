@@ -13,7 +13,7 @@ mod talk;
 use std::time::Duration;
 
 use swarm_model::FailureClass;
-use swarm_model::task::{Limits, Outcome, RAW_TAIL_BYTES, RunRecord, TaskResult, Usage};
+use swarm_model::task::{Limits, Outcome, RAW_TAIL_BYTES, RunRecord, TaskResult};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,7 @@ use self::outlet::Outlet;
 use crate::adapter::{Patience, Plan, RunRequest, Way};
 use crate::event::{Failure, Final, ToolEvent};
 use crate::guard::{Ended, EndedBy, GuardBinary};
+use crate::meter::Meter;
 
 /// What is kept of the text for the result: its end.
 pub(crate) const RESULT_TEXT_BYTES: usize = 256 * 1024;
@@ -41,7 +42,7 @@ pub async fn supervise(
     events: mpsc::Sender<ToolEvent>,
     cancel: CancellationToken,
 ) -> (Outcome, RunRecord) {
-    let mut run = Run::new(plan.patience, request.limits.clone());
+    let mut run = Run::new(plan.patience, request.limits.clone(), plan.meter);
     let mut outlet = Outlet::new(events);
     let leftovers = Leftovers::of(&request.dirs);
     let record = RunRecord {
@@ -64,7 +65,7 @@ pub async fn supervise(
         },
         Err(error) => {
             let error = format!("the folders of the run cannot be made: {error}");
-            run.take(ToolEvent::Final(Final::failed(Failure::new(FailureClass::ProcessFailed, error))));
+            run.note(&ToolEvent::Final(Final::failed(Failure::new(FailureClass::ProcessFailed, error))));
             None
         }
     };
@@ -89,6 +90,10 @@ pub(crate) enum Stop {
     Tokens(u64),
     /// It cost too much.
     Cost(u64),
+    /// The next call would use more tokens than are left.
+    NoTokensLeft { most: u64, used: u64, prompt: u64 },
+    /// The next call would cost more than is left.
+    NoMoneyLeft { most: u64, used: u64 },
 }
 
 impl Stop {
@@ -96,12 +101,16 @@ impl Stop {
     fn yields_to_own_end(self) -> bool {
         match self {
             Self::Cancelled | Self::NoStart(_) | Self::Silence(_) | Self::WallClock(_) => true,
-            Self::Output(_) | Self::Tokens(_) | Self::Cost(_) => false,
+            Self::Output(_)
+            | Self::Tokens(_)
+            | Self::Cost(_)
+            | Self::NoTokensLeft { .. }
+            | Self::NoMoneyLeft { .. } => false,
         }
     }
 
     /// The failure, or none for a cancel.
-    fn failure(self) -> Option<Failure> {
+    pub(crate) fn failure(self) -> Option<Failure> {
         let failure = |class, error| Some(Failure::new(class, error));
         match self {
             Self::Cancelled => None,
@@ -118,6 +127,17 @@ impl Stop {
             Self::Tokens(tokens) => failure(FailureClass::Budget, format!("the run used more than {tokens} tokens")),
             Self::Cost(cost) => {
                 failure(FailureClass::Budget, format!("the run cost more than {:.2} US dollars", cost as f64 / 1e6))
+            }
+            Self::NoTokensLeft { most, used, prompt } => {
+                let error =
+                    format!("the run used {used} of its {most} tokens, and the next prompt alone has about {prompt}");
+                failure(FailureClass::Budget, error)
+            }
+            Self::NoMoneyLeft { most, used } => {
+                let (most, used) = (most as f64 / 1e6, used as f64 / 1e6);
+                let error =
+                    format!("the run cost {used:.4} of its {most:.4} US dollars, and the next prompt costs the rest");
+                failure(FailureClass::Budget, error)
             }
         }
     }
@@ -139,13 +159,14 @@ pub(crate) struct Run {
     /// The end of what came, as it came.
     raw: Vec<u8>,
     collected: Collected,
+    meter: Meter,
     last_final: Option<Final>,
     /// Why it is being stopped, and whether its final event came before that.
     stop: Option<(Stop, bool)>,
 }
 
 impl Run {
-    fn new(patience: Patience, limits: Limits) -> Self {
+    fn new(patience: Patience, limits: Limits, meter: Meter) -> Self {
         let now = Instant::now();
         Self {
             patience,
@@ -156,6 +177,7 @@ impl Run {
             output_bytes: 0,
             raw: Vec::new(),
             collected: Collected::default(),
+            meter,
             last_final: None,
             stop: None,
         }
@@ -183,24 +205,38 @@ impl Run {
         self.heard = Instant::now();
     }
 
-    /// Notes an event, and hands it back for passing on.
-    fn take(&mut self, event: ToolEvent) -> ToolEvent {
-        self.collected.note(&event, self.started.elapsed());
-        match &event {
-            ToolEvent::Final(end) => self.last_final = Some(end.clone()),
-            ToolEvent::Usage(usage) => self.check_budget(usage),
-            _ => {}
+    /// Notes an event of the tool's, and passes it on.
+    fn take(&mut self, event: ToolEvent, outlet: &mut Outlet) {
+        if let ToolEvent::Usage(usage) = &event {
+            self.meter.report(usage);
+            // What was seen on the wire is told in its place.
+            if self.meter.usage().is_some() {
+                return;
+            }
         }
-        event
+        self.note(&event);
+        outlet.push(event);
+        self.hear_meter(outlet);
     }
 
-    fn check_budget(&mut self, usage: &Usage) {
-        let tokens = usage.input_tokens.unwrap_or(0).saturating_add(usage.output_tokens.unwrap_or(0));
-        if let Some(max) = self.limits.tokens.filter(|max| tokens > *max) {
-            self.stop(Stop::Tokens(max));
+    fn note(&mut self, event: &ToolEvent) {
+        self.collected.note(event, self.started.elapsed());
+        if let ToolEvent::Final(end) = event {
+            self.last_final = Some(end.clone());
         }
-        if let Some(max) = self.limits.cost_microusd.filter(|max| usage.cost_microusd.is_some_and(|cost| cost > *max)) {
-            self.stop(Stop::Cost(max));
+    }
+
+    /// Passes on what the meter tells, and ends the run where its budget is used up.
+    fn hear_meter(&mut self, outlet: &mut Outlet) {
+        if let Some(stop) = self.meter.stop() {
+            self.stop(stop);
+        }
+        if outlet.is_blocked() {
+            return;
+        }
+        for event in self.meter.news() {
+            self.note(&event);
+            outlet.push(event);
         }
     }
 
@@ -230,10 +266,17 @@ impl Run {
     }
 
     /// The outcome and the record of a run that is over.
-    fn conclude(self, ended: Option<&Ended>, mut record: RunRecord) -> (Outcome, RunRecord) {
+    fn conclude(mut self, ended: Option<&Ended>, mut record: RunRecord) -> (Outcome, RunRecord) {
         let ended_itself = ended.is_some_and(|ended| ended.by == EndedBy::Itself);
         let stop = self.stop.filter(|(stop, had_final)| !(*had_final || ended_itself && stop.yields_to_own_end()));
-        let end = self.last_final.unwrap_or_else(|| Final::failed(self.collected.unfinished(ended)));
+        let mut end = self.last_final.take().unwrap_or_else(|| Final::failed(self.collected.unfinished(ended)));
+        if let Some(failure) = end.failure.take() {
+            end.failure = Some(self.explained(failure));
+        }
+        if let Some(usage) = self.meter.usage() {
+            self.collected.usage = usage;
+            record.models = self.meter.by_model();
+        }
         let turns = end.turns;
         let result = TaskResult {
             text: if end.text.is_empty() { self.collected.text() } else { end.text },
@@ -259,6 +302,21 @@ impl Run {
         };
         let record = record.beside(&outcome);
         (outcome, record)
+    }
+
+    /// What the meter knows of a failure that the tool does not: a model that the task does not allow, and when a
+    /// limit of the account ends.
+    fn explained(&self, failure: Failure) -> Failure {
+        use FailureClass as F;
+        let is_clear = matches!(failure.class, F::RateLimited | F::Quota | F::Network | F::Server | F::Budget);
+        if let Some(words) = self.meter.denied_model().filter(|_| !is_clear) {
+            return Failure::new(FailureClass::Refused, words);
+        }
+        let is_limit = matches!(failure.class, FailureClass::RateLimited | FailureClass::Quota);
+        match self.meter.last_limit().filter(|_| is_limit) {
+            Some(limit) => Failure { resets_at: failure.resets_at.or(limit.resets_at), ..failure },
+            None => failure,
+        }
     }
 }
 

@@ -155,15 +155,15 @@ impl List {
     /// Shows something of the machine in its own place, to be read. A link stays one where its target is shown too.
     fn show(&mut self, path: &Path) {
         let Ok(found) = path.symlink_metadata() else { return };
-        let shows = if !found.is_symlink() {
-            Shows::Read(path.to_owned())
-        } else {
+        let shows = if found.is_symlink() {
             match (std::fs::read_link(path), path.canonicalize()) {
                 (Ok(target), Ok(real)) if is_below_tree(&real) => Shows::Link(target),
                 (_, Ok(real)) => Shows::Read(real),
                 // A link to nowhere shows nothing.
                 (_, Err(_)) => return,
             }
+        } else {
+            Shows::Read(path.to_owned())
         };
         self.put(path.to_owned(), shows);
     }
@@ -228,5 +228,5 @@ fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests;

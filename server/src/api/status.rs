@@ -76,11 +76,13 @@ fn limit_to_wire(limit: &change::AccountLimit, workers: &[Worker]) -> Option<Acc
         account.is_some_and(|account| account.id == limit.account.id)
     };
     let tools = workers.iter().flat_map(|worker| worker.capabilities.tools.iter().map(move |tool| (worker, tool)));
-    let tools: BTreeSet<_> =
-        tools.filter(|(worker, tool)| uses_it(worker, tool)).map(|(_, tool)| tool.name.clone()).collect();
+    let users = tools.filter(|(worker, tool)| uses_it(worker, tool));
+    let (tools, on): (BTreeSet<_>, BTreeSet<_>) =
+        users.map(|(worker, tool)| (tool.name.clone(), worker.worker_id)).unzip();
     (!tools.is_empty()).then(|| AccountLimit {
         account: limit.account.label.clone(),
         tools: tools.into_iter().collect(),
+        workers: on.into_iter().collect(),
         class: limit.class,
         detail: limit.detail.clone(),
         since: limit.since,

@@ -54,6 +54,7 @@ fn registry(workers: impl Iterator<Item = Worker>, asker: UserId, live: &LiveWor
                 version: tool.version,
                 slots: tool.max_concurrent.map_or(slots, |most| most.min(slots)),
                 health: tool.health,
+                account: tool.account.map(|account| account.label),
                 models: tool.models,
                 free,
             });

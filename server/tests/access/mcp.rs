@@ -64,9 +64,8 @@ fn tools(cast: &Cast) -> Vec<(&'static str, Value, Operation, Relation)> {
 #[tokio::test]
 async fn every_tool_is_as_free_as_the_operation_behind_it() -> Result<()> {
     let cast = Cast::assemble().await?;
-    let list =
-        send(&cast.coordinator, Some(cast.token("tom")), &json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" }));
-    let list: Value = list.await.json();
+    let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" });
+    let list: Value = send(&cast.coordinator, Some(cast.token("tom")), &message).await.json();
     let mut named: Vec<_> =
         list["result"]["tools"].as_array().context("tools")?.iter().map(|tool| &tool["name"]).collect();
     let tools = tools(&cast);

@@ -9,7 +9,7 @@ use swarm_client::WorkerClient;
 use swarm_model::change::{AttemptOutcome, AttemptStatus};
 use swarm_model::day::Day;
 use swarm_model::task::{CostKind, Outcome, RunRecord, TaskResult, Usage};
-use swarm_model::tool::ToolHealth;
+use swarm_model::tool::{Account, ToolHealth};
 use swarm_model::usage::UsageBy;
 use swarm_model::worker::{AttemptRef, ToolGrant};
 use swarm_model::{FailureClass, Timestamp};
@@ -284,5 +284,32 @@ async fn a_key_for_tasks_reads_what_its_person_used_and_no_more() -> Result<()> 
     assert_eq!(usage(ada, "tasks:read").await?, 1, "an admin's key without `workers:read` sees the admin's own");
     assert_eq!(usage(ada, "workers:read").await?, 403);
     assert_eq!(usage(ann, "tasks:read").await?, 0);
+    test.finish().await
+}
+
+#[tokio::test]
+async fn a_limit_names_its_machines_and_the_registry_their_accounts() -> Result<()> {
+    let account = Account { id: "a1b2".to_owned(), label: "key ...a1b2".to_owned() };
+    let mut brings = capabilities(1, &["demo", "command"]);
+    for tool in brings.tools.iter_mut().filter(|tool| tool.name.as_str() == "demo") {
+        tool.account = Some(account.clone());
+    }
+    let mut test = TestCoordinator::builder().with_user("ann").build().await?;
+    test.add_worker("ann", "attic", brings).await?;
+    let (ann, attic) = (&test.user("ann").client, test.worker("attic").clone());
+    attic.heartbeat(&heartbeat(&[])).await?;
+    ann.create_task(&prompt("think hard")).await?;
+    let error = "usage limit reached".to_owned();
+    let resets_at: Timestamp = "2026-01-31T13:00:00Z".parse()?;
+    let spent = Outcome::Failed { class: FailureClass::Quota, error, resets_at: Some(resets_at), partial: None };
+    does(&attic, spent, record(0)).await?;
+
+    let limits = ann.status().await?.limits;
+    let [limit] = &limits[..] else { panic!("{limits:?}") };
+    assert_eq!((limit.account.as_str(), &limit.workers[..]), ("key ...a1b2", &[attic.worker_id()][..]));
+    assert_eq!(limit.tools.iter().map(|tool| tool.as_str()).collect::<Vec<_>>(), ["demo"]);
+    let tools = ann.tools().await?.items;
+    let accounts: Vec<_> = tools.iter().map(|tool| (tool.name.as_str(), tool.workers[0].account.as_deref())).collect();
+    assert_eq!(accounts, [("command", None), ("demo", Some("key ...a1b2"))]);
     test.finish().await
 }

@@ -8,6 +8,8 @@ pub const NAVIGATION: &str = "Pages";
 pub const HOME: &str = "Home";
 pub const TASKS: &str = "Tasks";
 pub const WORKERS: &str = "Workers";
+pub const TOOLS: &str = "Tools";
+pub const USAGE: &str = "Usage";
 pub const ACCOUNT: &str = "Account";
 pub const SEARCH: &str = "Search tasks";
 pub const SEARCH_LABEL: &str = "Search tasks, or go to a number";
@@ -46,12 +48,14 @@ pub const SIGN_OUT: &str = "Sign out";
 
 pub const KEYS: &str = "Keys";
 pub const KEYS_HINT: &str = "Keys work when no field has the focus.";
-pub const KEYS_LIST: [(&str, &str); 13] = [
+pub const KEYS_LIST: [(&str, &str); 15] = [
     ("/", "Search tasks"),
     ("N", "New task"),
     ("G H", "Go to Home"),
     ("G T", "Go to Tasks"),
     ("G W", "Go to Workers"),
+    ("G O", "Go to Tools"),
+    ("G U", "Go to Usage"),
     ("G A", "Go to Account"),
     ("J K", "Next row, row before"),
     ("Enter", "Open the row"),

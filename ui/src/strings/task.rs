@@ -70,9 +70,10 @@ pub const ARTIFACTS_LATER: &str = "None yet. Files appear when an attempt ends."
 
 pub const SWARM_PAUSED: &str = "Hand-out is paused; nothing new starts";
 pub const IN_QUEUE: &str = "In the queue";
-pub const NOTHING_IS_WRONG: &str = "Nothing is wrong with the task, and no slot is held. It goes on by itself.";
 pub const WAITS_APPROVAL: &str = "Waits for a decision";
 pub const WAITS_BUDGET: &str = "Waits until its budget is raised";
+pub const BUDGET_HINT: &str =
+    "What it was allowed to use is used up. No slot is held; once there is more to use, it goes on where it stopped.";
 
 pub fn took_on(took: &str, machine: &str) -> String {
     format!("{took} on {machine}")
@@ -98,11 +99,8 @@ pub fn tries_again(at: &str) -> String {
     format!("tries again at {at}")
 }
 
-pub fn waits_quota(until: Option<&str>) -> String {
-    until.map_or_else(
-        || "The account's limit holds".to_owned(),
-        |until| format!("The account's limit holds until {until}"),
-    )
+pub fn waits_budget(at: &str) -> String {
+    format!("Waits for its budget: it begins anew at {at}, or once it is raised")
 }
 
 pub fn last_attempt(error: &str) -> String {

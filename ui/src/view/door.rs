@@ -2,8 +2,10 @@
 
 use swarm_model::tool::{ToolHealth, ToolInfo};
 use swarm_model::{TaskNumber, WorkerStatus};
+use swarm_proto::status::AccountLimit;
 use swarm_proto::workers::Worker;
 
+use super::limits;
 use super::swarm::Swarm;
 use super::words::{self, Moment};
 use crate::strings::workers as text;
@@ -174,23 +176,35 @@ pub struct Tool {
     pub word: &'static str,
     /// What the owner can do about it; empty where it is ready.
     pub fix: String,
+    /// The limit that its account is at.
+    pub limit: Option<String>,
 }
 
-/// A tool in words.
-pub fn tool(tool: &ToolInfo) -> Tool {
-    let (health, word, fix) = match &tool.health {
+/// How a tool is: as a sign, in a word that is empty where it is ready, and what the owner can do about it.
+pub(super) fn health(health: &ToolHealth) -> (Health, &'static str, String) {
+    match health {
         ToolHealth::Ready => (Health::Ready, "", String::new()),
         ToolHealth::NeedsLogin { fix } => (Health::NeedsLogin, text::SIGNED_OUT, fix.clone()),
         ToolHealth::Missing { fix } => (Health::Missing, text::NOT_FOUND, fix.clone()),
         ToolHealth::NotAllowed => (Health::NotAllowed, text::NOT_ALLOWED, text::NOT_ALLOWED_FIX.to_owned()),
-    };
-    let version = tool.version.clone().unwrap_or_default();
-    Tool { name: words::tool(tool.name.as_str()), version, health, word, fix }
+    }
 }
 
-/// The tools, those that can be used first.
-pub fn tools(worker: &Worker) -> Vec<Tool> {
-    let mut tools: Vec<_> = worker.capabilities.tools.iter().map(tool).collect();
+/// A tool in words.
+pub fn tool(tool: &ToolInfo) -> Tool {
+    let (health, word, fix) = health(&tool.health);
+    let version = tool.version.clone().unwrap_or_default();
+    Tool { name: words::tool(tool.name.as_str()), version, health, word, fix, limit: None }
+}
+
+/// The tools, those that can be used first, with the limits that their accounts are at.
+pub fn tools(worker: &Worker, standing: &[AccountLimit], moment: Moment) -> Vec<Tool> {
+    let one = |info: &ToolInfo| {
+        let account = info.account.as_ref().filter(|_| info.health.is_ready()).map(|account| account.label.as_str());
+        let limit = limits::of_tool(standing, worker.worker_id, &info.name, account);
+        Tool { limit: limit.map(|limit| words::capital(&limits::in_words(limit, moment))), ..tool(info) }
+    };
+    let mut tools: Vec<_> = worker.capabilities.tools.iter().map(one).collect();
     tools.sort_by_key(|tool| tool.health != Health::Ready);
     tools
 }
@@ -278,7 +292,7 @@ mod tests {
         let mut worker = samples::worker("a");
         let fix = "install it".to_owned();
         worker.capabilities.tools.insert(0, samples::tool("ollama", ToolHealth::Missing { fix: fix.clone() }));
-        let tools = tools(&worker);
+        let tools = tools(&worker, &[], MOMENT);
         assert_eq!(tools.iter().map(|tool| tool.name.as_str()).collect::<Vec<_>>(), ["Demo", "Ollama"]);
         assert_eq!((tools[1].word, &tools[1].fix), ("not found", &fix));
         assert_eq!(machine(&worker), "Linux · x86_64 · 8 cores, 16 GB");

@@ -1,6 +1,6 @@
 //! The column beside a task's log: its facts and its attempts.
 
-use swarm_model::change::AttemptStatus;
+use swarm_model::change::{AttemptOutcome, AttemptStatus};
 use swarm_model::task::{CostKind, Queue, RunRecord, Usage};
 use swarm_proto::tasks::{Attempt, Task};
 
@@ -116,21 +116,16 @@ pub struct AttemptLine {
     pub took: String,
 }
 
-/// The attempts, the last one first.
-pub fn attempts(
-    attempts: &[Attempt],
-    machine: impl Fn(swarm_model::WorkerId) -> String,
-    moment: Moment,
-) -> Vec<AttemptLine> {
-    attempts.iter().rev().map(|attempt| attempt_line(attempt, &machine(attempt.worker_id), moment)).collect()
-}
-
-fn attempt_line(attempt: &Attempt, machine: &str, moment: Moment) -> AttemptLine {
+/// An attempt in a line.
+pub fn attempt_line(attempt: &Attempt, machine: &str, moment: Moment) -> AttemptLine {
     let class = attempt.failure_class.map(task::failure);
     let (glyph, how) = match attempt.status {
         AttemptStatus::Assigned => (Glyph::Starting, text::GIVEN),
         AttemptStatus::Running => (Glyph::Running, ""),
         AttemptStatus::Completed => (Glyph::Done, ""),
+        AttemptStatus::Failed if attempt.outcome == Some(AttemptOutcome::Parked) => {
+            (Glyph::Parked, class.unwrap_or(text::PARKED))
+        }
         AttemptStatus::Failed => (Glyph::Failed, class.unwrap_or(text::FAILED)),
         AttemptStatus::Refused => (Glyph::NoMatch, text::REFUSED),
         AttemptStatus::Lost => (Glyph::Failed, text::LOST_CONTACT),
@@ -156,41 +151,23 @@ mod tests {
     use swarm_model::task::Limits;
 
     use super::*;
-    use crate::view::samples::{self, MOMENT, ago};
+    use crate::view::samples::{self, MOMENT, ago, attempt};
     use swarm_model::TaskStatus;
-
-    fn attempt(n: u32, status: AttemptStatus) -> Attempt {
-        Attempt {
-            attempt: n,
-            worker_id: samples::worker("workbench").worker_id,
-            tool: "claude-code".parse().unwrap(),
-            model: None,
-            status,
-            outcome: None,
-            assigned_at: ago(402),
-            started_at: Some(ago(401)),
-            ended_at: None,
-            failure_class: None,
-            error: None,
-            retryable: None,
-            record: None,
-            has_late_result: false,
-        }
-    }
 
     fn name(_: swarm_model::WorkerId) -> String {
         "workbench".to_owned()
     }
 
     #[test]
-    fn attempts_stand_last_first_with_how_they_ended() {
+    fn an_attempt_says_in_a_line_where_it_ran_and_how_it_ended() {
         let lost = Attempt { ended_at: Some(ago(300)), has_late_result: true, ..attempt(1, AttemptStatus::Lost) };
         let failed = Attempt {
             failure_class: Some(FailureClass::TimedOut),
             ended_at: Some(ago(209)),
             ..attempt(2, AttemptStatus::Failed)
         };
-        let lines = attempts(&[lost, failed, attempt(3, AttemptStatus::Running)], name, MOMENT);
+        let lines = [attempt(3, AttemptStatus::Running), failed, lost]
+            .map(|attempt| attempt_line(&attempt, &name(attempt.worker_id), MOMENT));
         let lines: Vec<_> = lines.iter().map(|line| (line.attempt, line.words.as_str(), line.took.as_str())).collect();
         assert_eq!(
             lines,

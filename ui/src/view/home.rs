@@ -176,8 +176,8 @@ pub fn first_headline(steps: FirstRun) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use swarm_model::WorkerStatus;
     use swarm_model::tool::ToolHealth;
-    use swarm_model::{Timestamp, WorkerStatus};
     use swarm_proto::status::SwarmStatus;
 
     use super::Step::{Ahead, Done, Now};
@@ -187,17 +187,7 @@ mod tests {
     fn swarm(tasks: Vec<Task>, workers: Vec<Worker>, queued: u64) -> Swarm {
         let mut swarm = Swarm::default();
         let tasks_by_status = [("queued".to_owned(), queued), ("completed".to_owned(), 0)].into();
-        swarm.status = Some(SwarmStatus {
-            version: "0.1.0".to_owned(),
-            started_at: Timestamp::EPOCH,
-            paused: false,
-            tasks: tasks_by_status,
-            workers: Default::default(),
-            free_slots: 0,
-            limits: Vec::new(),
-            budgets: Vec::new(),
-            short: Vec::new(),
-        });
+        swarm.status = Some(SwarmStatus { tasks: tasks_by_status, ..samples::status() });
         swarm.learn(tasks);
         swarm.learn_workers(workers);
         swarm

@@ -1,12 +1,13 @@
 //! Things for tests.
 
-use swarm_model::change::{EventKind, EventRecord};
+use swarm_model::change::{AttemptStatus, EventKind, EventRecord};
 use swarm_model::task::{Limits, OnLoss, Priority, Queue, Requirements, RetryPolicy, TaskInput};
 use swarm_model::tool::{ToolHealth, ToolInfo};
 use swarm_model::worker::{Capabilities, Load, Pauses};
 use swarm_model::{AtLimit, EventId, TaskId, TaskNumber, TaskStatus, Timestamp, UserId, WorkerId, WorkerStatus};
 use swarm_proto::client::ToViewer;
-use swarm_proto::tasks::Task;
+use swarm_proto::status::SwarmStatus;
+use swarm_proto::tasks::{Attempt, Task};
 use swarm_proto::workers::Worker;
 
 use super::words::Moment;
@@ -75,6 +76,39 @@ pub(crate) fn task(number: i64, status: TaskStatus) -> Task {
         started_at: ran.then(|| ago(401)),
         completed_at: status.is_terminal().then(|| ago(60)),
         attempts: Vec::new(),
+    }
+}
+
+pub(crate) fn attempt(n: u32, status: AttemptStatus) -> Attempt {
+    Attempt {
+        attempt: n,
+        worker_id: worker("workbench").worker_id,
+        tool: "claude-code".parse().unwrap(),
+        model: None,
+        status,
+        outcome: None,
+        assigned_at: ago(402),
+        started_at: Some(ago(401)),
+        ended_at: None,
+        failure_class: None,
+        error: None,
+        retryable: None,
+        record: None,
+        has_late_result: false,
+    }
+}
+
+pub(crate) fn status() -> SwarmStatus {
+    SwarmStatus {
+        version: "0.1.0".to_owned(),
+        started_at: Timestamp::EPOCH,
+        paused: false,
+        tasks: Default::default(),
+        workers: Default::default(),
+        free_slots: 0,
+        limits: Vec::new(),
+        budgets: Vec::new(),
+        short: Vec::new(),
     }
 }
 

@@ -1,5 +1,9 @@
 //! A task as somebody writes it down, checked before it is sent.
 
+mod more;
+
+pub use more::{More, Network, isolations, networks, roles};
+
 use std::collections::BTreeSet;
 
 use swarm_model::task::{Priority, TaskInput};
@@ -23,27 +27,38 @@ pub struct Draft {
     pub worker: Option<WorkerId>,
     /// From 1 to 10.
     pub priority: u8,
+    /// What most tasks leave as it is.
+    pub more: More,
 }
 
 impl Default for Draft {
     fn default() -> Self {
         let priority = Priority::default().get();
-        Self { prompt: String::new(), tool: String::new(), model: String::new(), worker: None, priority }
+        Self {
+            prompt: String::new(),
+            tool: String::new(),
+            model: String::new(),
+            worker: None,
+            priority,
+            more: More::default(),
+        }
     }
 }
 
-/// Why a draft cannot be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum DraftError {
-    /// There is no prompt.
-    #[error("{}", text::NO_PROMPT)]
-    Empty,
-    /// A command line with a quotation mark that does not end.
-    #[error("{}", text::OPEN_QUOTE)]
-    OpenQuote,
-    /// A tool whose name cannot be one.
-    #[error("{}", text::NO_SUCH_TOOL)]
-    Tool,
+/// What is wrong with a draft, and at which field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrong {
+    /// The field's id.
+    pub at: &'static str,
+    /// What is wrong with it, and what to do.
+    pub words: String,
+}
+
+impl Wrong {
+    /// Something at a field.
+    pub fn at(at: &'static str, words: impl Into<String>) -> Self {
+        Self { at, words: words.into() }
+    }
 }
 
 impl Draft {
@@ -52,29 +67,47 @@ impl Draft {
         self.tool == ToolName::COMMAND
     }
 
-    /// The task to submit. The same key makes one task however often it is sent.
-    pub fn task(&self, idempotency_key: String) -> Result<CreateTask, DraftError> {
+    /// The task to submit, or everything that is wrong, in the order of the form. The same key makes one task however
+    /// often it is sent.
+    pub fn task(&self, idempotency_key: String) -> Result<CreateTask, Vec<Wrong>> {
+        let mut wrong = Vec::new();
         let prompt = self.prompt.trim();
-        if prompt.is_empty() {
-            return Err(DraftError::Empty);
-        }
-        let input = if self.is_command() {
-            let argv = shlex::split(prompt).filter(|argv| !argv.is_empty()).ok_or(DraftError::OpenQuote)?;
-            Some(TaskInput::Command { argv, stdin: None, env: Default::default() })
-        } else {
+        let input = self.input(prompt).unwrap_or_else(|at_prompt| {
+            wrong.push(at_prompt);
             None
-        };
+        });
         let tool = Some(self.tool.as_str()).filter(|tool| !tool.is_empty()).map(str::parse).transpose();
+        let tool = tool.unwrap_or_else(|_| {
+            wrong.push(Wrong::at("tool", text::NO_SUCH_TOOL));
+            None
+        });
+        let model = Some(self.model.trim().to_owned()).filter(|model| !model.is_empty() && !self.is_command());
+        let more = self.more.read(tool.as_ref(), model.as_deref(), &mut wrong);
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
         Ok(CreateTask {
             description: prompt.to_owned(),
-            tool: tool.map_err(|_| DraftError::Tool)?,
-            model: Some(self.model.trim().to_owned()).filter(|model| !model.is_empty() && !self.is_command()),
+            tool,
+            model,
             input,
             priority: Priority::new(self.priority),
             worker_id: self.worker,
             idempotency_key: Some(idempotency_key),
-            ..CreateTask::default()
+            ..more
         })
+    }
+
+    fn input(&self, prompt: &str) -> Result<Option<TaskInput>, Wrong> {
+        if prompt.is_empty() {
+            return Err(Wrong::at("prompt", text::NO_PROMPT));
+        }
+        if !self.is_command() {
+            return Ok(None);
+        }
+        let argv = shlex::split(prompt).filter(|argv| !argv.is_empty());
+        let argv = argv.ok_or_else(|| Wrong::at("prompt", text::OPEN_QUOTE))?;
+        Ok(Some(TaskInput::Command { argv, stdin: None, env: Default::default() }))
     }
 }
 
@@ -140,7 +173,7 @@ mod tests {
         let task = draft.task("k".to_owned()).unwrap();
         assert_eq!((task.description.as_str(), task.priority.map(Priority::get)), ("Port it", Some(8)));
         assert_eq!((task.input, task.model), (None, None));
-        assert_eq!(Draft::default().task("k".to_owned()), Err(DraftError::Empty));
+        assert_eq!(Draft::default().task("k".to_owned()), Err(vec![Wrong::at("prompt", text::NO_PROMPT)]));
         let any = Draft { prompt: "x".to_owned(), ..Draft::default() };
         assert_eq!(any.task("k".to_owned()).unwrap().tool, None);
     }
@@ -157,7 +190,7 @@ mod tests {
         let argv = ["git", "commit", "-m", "a b; rm *", "$HOME"].map(str::to_owned).into();
         assert_eq!(task.input, Some(TaskInput::Command { argv, stdin: None, env: Default::default() }));
         assert_eq!(task.model, None);
-        assert_eq!(command("echo 'open").task("k".to_owned()), Err(DraftError::OpenQuote));
+        assert_eq!(command("echo 'open").task("k".to_owned()), Err(vec![Wrong::at("prompt", text::OPEN_QUOTE)]));
     }
 
     #[test]

@@ -4,9 +4,11 @@ use swarm_model::task::{TaskInput, WaitReason};
 use swarm_model::{FailureClass, TaskStatus};
 use swarm_proto::tasks::{Placement, Task};
 
+use super::limits;
+use super::swarm::Swarm;
 use super::words::{self, Moment};
 use crate::strings::shell::sentence;
-use crate::strings::task as text;
+use crate::strings::{limits as limit_text, task as text};
 
 /// The sign of a state. Each has its shape, so that nothing hangs on colour alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -108,35 +110,35 @@ pub fn state_line(task: &Task, machine: Option<&str>, moment: Moment) -> Vec<Str
     if let Some(progress) = task.progress.filter(|_| task.status == TaskStatus::Running) {
         parts.push(format!("{progress} %"));
     }
+    parts.extend(limits::countdown(task, moment));
     parts.push(tool(task));
     parts
 }
 
 /// One line beside the title in a list: why it stands as it does, where that says more than the state.
-pub fn note(task: &Task, moment: Moment) -> Option<String> {
+pub fn note(task: &Task, swarm: &Swarm, moment: Moment) -> Option<String> {
     match task.status {
         TaskStatus::Queued if task.ready_at > moment.now => {
             Some(text::tries_again(&words::clock(task.ready_at, moment)))
         }
-        TaskStatus::Waiting => Some(waits_for(task, moment)),
+        TaskStatus::Queued => limits::held(task, swarm, moment),
+        TaskStatus::Waiting => Some(waits_for(task, swarm, moment)),
         TaskStatus::Failed => {
             Some(task.failure_class.map_or_else(|| text::FAILED.to_owned(), |class| failure(class).to_owned()))
         }
         TaskStatus::Running if task.cancel_requested_at.is_some() => Some(text::CANCEL_ASKED.to_owned()),
-        TaskStatus::Queued
-        | TaskStatus::Assigned
-        | TaskStatus::Running
-        | TaskStatus::Completed
-        | TaskStatus::Cancelled => None,
+        TaskStatus::Assigned | TaskStatus::Running | TaskStatus::Completed | TaskStatus::Cancelled => None,
     }
 }
 
-fn waits_for(task: &Task, moment: Moment) -> String {
-    let until = task.wait_until.map(|until| words::clock(until, moment));
+fn waits_for(task: &Task, swarm: &Swarm, moment: Moment) -> String {
     match task.wait_reason {
         Some(WaitReason::Approval) => text::WAITS_APPROVAL.to_owned(),
-        Some(WaitReason::Budget) => text::WAITS_BUDGET.to_owned(),
-        Some(WaitReason::Quota) | None => text::waits_quota(until.as_deref()),
+        Some(WaitReason::Budget) => match task.wait_until {
+            Some(until) => text::waits_budget(&words::clock(until, moment)),
+            None => text::WAITS_BUDGET.to_owned(),
+        },
+        Some(WaitReason::Quota) | None => limits::parked(task, limits::all(swarm), moment),
     }
 }
 
@@ -152,17 +154,18 @@ pub struct Next {
 }
 
 /// What happens next with a task that does not run.
-pub fn next(task: &Task, placement: Option<&Placement>, is_swarm_paused: bool, moment: Moment) -> Option<Next> {
+pub fn next(task: &Task, placement: Option<&Placement>, swarm: &Swarm, moment: Moment) -> Option<Next> {
     match task.status {
-        TaskStatus::Queued => Some(next_of_queued(task, placement, is_swarm_paused, moment)),
+        TaskStatus::Queued => Some(next_of_queued(task, placement, swarm, moment)),
         TaskStatus::Waiting => {
             let body = match task.wait_reason {
-                Some(WaitReason::Quota) | None => vec![text::NOTHING_IS_WRONG.to_owned()],
-                Some(WaitReason::Approval | WaitReason::Budget) => Vec::new(),
+                Some(WaitReason::Quota) | None => Some(limit_text::PARKED_ONE),
+                Some(WaitReason::Budget) => Some(text::BUDGET_HINT),
+                Some(WaitReason::Approval) => None,
             };
             let why = task.wait_detail.as_deref().or(task.error.as_deref());
-            let body = why.map(sentence).into_iter().chain(body).collect();
-            Some(Next { glyph: state(task).glyph, head: waits_for(task, moment), body })
+            let body = why.map(sentence).into_iter().chain(body.map(str::to_owned)).collect();
+            Some(Next { glyph: state(task).glyph, head: waits_for(task, swarm, moment), body })
         }
         TaskStatus::Failed => {
             let class = task.failure_class;
@@ -178,15 +181,23 @@ pub fn next(task: &Task, placement: Option<&Placement>, is_swarm_paused: bool, m
 /// How many machines say why they cannot take a task; all of them do in its record.
 const MOST_OBSTACLES: usize = 3;
 
-fn next_of_queued(task: &Task, placement: Option<&Placement>, is_swarm_paused: bool, moment: Moment) -> Next {
+fn next_of_queued(task: &Task, placement: Option<&Placement>, swarm: &Swarm, moment: Moment) -> Next {
+    let held = limits::held(task, swarm, moment);
     let fits_nowhere = placement.is_some_and(|placement| {
         placement.candidates.iter().all(|candidate| !candidate.eligible && candidate.score.is_none())
     });
-    let glyph = if fits_nowhere { Glyph::NoMatch } else { Glyph::Queued };
-    let head = if is_swarm_paused {
+    let glyph = match &held {
+        Some(_) => Glyph::Parked,
+        None if fits_nowhere => Glyph::NoMatch,
+        None => Glyph::Queued,
+    };
+    let waits = held.as_ref().map(|_| limit_text::HELD_ONE.to_owned());
+    let head = if swarm.is_paused() {
         text::SWARM_PAUSED.to_owned()
     } else if task.ready_at > moment.now {
         capitalised(&text::tries_again(&words::clock(task.ready_at, moment)))
+    } else if let Some(held) = held {
+        held
     } else {
         placement.map_or_else(|| text::IN_QUEUE.to_owned(), |placement| capitalised(&placement.summary))
     };
@@ -196,7 +207,8 @@ fn next_of_queued(task: &Task, placement: Option<&Placement>, is_swarm_paused: b
     let obstacles = obstacles.filter_map(|candidate| {
         candidate.reasons.first().map(|reason| format!("{}: {reason}", candidate.machine_name))
     });
-    Next { glyph, head, body: last.into_iter().chain(obstacles.take(MOST_OBSTACLES)).chain(ahead).collect() }
+    let body = waits.into_iter().chain(last).chain(obstacles.take(MOST_OBSTACLES)).chain(ahead).collect();
+    Next { glyph, head, body }
 }
 
 fn capitalised(sentence: &str) -> String {
@@ -260,6 +272,12 @@ mod tests {
         assert_eq!(state_line(&queued, None, MOMENT), ["submitted 15:21", "Claude Code"]);
     }
 
+    fn swarm(paused: bool) -> Swarm {
+        let mut swarm = Swarm::default();
+        swarm.status = Some(swarm_proto::status::SwarmStatus { paused, ..samples::status() });
+        swarm
+    }
+
     fn placement(eligible: bool) -> Placement {
         Placement {
             summary: "no worker has claude-code.".to_owned(),
@@ -277,17 +295,17 @@ mod tests {
     #[test]
     fn a_queued_task_says_why_it_does_not_run() {
         let task = samples::task(1, TaskStatus::Queued);
-        let why = next(&task, Some(&placement(false)), false, MOMENT).unwrap();
+        let why = next(&task, Some(&placement(false)), &swarm(false), MOMENT).unwrap();
         assert_eq!((why.glyph, why.head.as_str()), (Glyph::NoMatch, "No worker has claude-code"));
         assert_eq!(why.body, ["attic: it has no claude-code", "2 tasks come before it."]);
-        assert_eq!(next(&task, Some(&placement(true)), false, MOMENT).unwrap().glyph, Glyph::Queued);
-        assert_eq!(next(&task, None, true, MOMENT).unwrap().head, "Hand-out is paused; nothing new starts");
+        assert_eq!(next(&task, Some(&placement(true)), &swarm(false), MOMENT).unwrap().glyph, Glyph::Queued);
+        assert_eq!(next(&task, None, &swarm(true), MOMENT).unwrap().head, "Hand-out is paused; nothing new starts");
         let backing_off = Task {
             ready_at: MOMENT.now + std::time::Duration::from_secs(120),
             error: Some("exit 1".to_owned()),
             ..task
         };
-        let why = next(&backing_off, None, false, MOMENT).unwrap();
+        let why = next(&backing_off, None, &swarm(false), MOMENT).unwrap();
         assert_eq!(
             (why.head.as_str(), why.body.as_slice()),
             ("Tries again at 15:33", ["The last attempt: exit 1".to_owned()].as_slice())
@@ -301,9 +319,22 @@ mod tests {
             wait_until: Some(MOMENT.now + std::time::Duration::from_secs(3540)),
             ..samples::task(1, TaskStatus::Waiting)
         };
-        let why = next(&parked, None, false, MOMENT).unwrap();
-        assert_eq!(why.head, "The account's limit holds until 16:30");
-        assert_eq!(why.body, ["Nothing is wrong with the task, and no slot is held. It goes on by itself."]);
+        let why = next(&parked, None, &swarm(false), MOMENT).unwrap();
+        assert_eq!(why.head, "Parked until 16:30: used-up allowance");
+        assert_eq!(why.body, [limit_text::PARKED_ONE]);
+        assert_eq!(state_line(&parked, None, MOMENT)[1], "goes on in 59 min 00 s");
+        assert_eq!(note(&parked, &swarm(false), MOMENT), Some(why.head));
+    }
+
+    #[test]
+    fn a_budget_that_is_used_up_asks_for_a_person() {
+        let waits = Task { wait_reason: Some(WaitReason::Budget), ..samples::task(1, TaskStatus::Waiting) };
+        let why = next(&waits, None, &swarm(false), MOMENT).unwrap();
+        assert_eq!((why.glyph, why.head.as_str()), (Glyph::WaitsForYou, "Waits until its budget is raised"));
+        assert_eq!(why.body, [text::BUDGET_HINT]);
+        let of_a_day = Task { wait_until: Some(MOMENT.now + std::time::Duration::from_secs(3540)), ..waits };
+        let said = note(&of_a_day, &swarm(false), MOMENT);
+        assert_eq!(said.as_deref(), Some("Waits for its budget: it begins anew at 16:30, or once it is raised"));
     }
 
     #[test]
@@ -314,9 +345,9 @@ mod tests {
                 error: Some("it broke".to_owned()),
                 ..samples::task(1, TaskStatus::Failed)
             };
-            let why = next(&failed, None, false, MOMENT).unwrap();
+            let why = next(&failed, None, &swarm(false), MOMENT).unwrap();
             assert!(!why.head.is_empty() && why.body.len() == 2, "{class}");
-            assert_eq!(note(&failed, MOMENT).as_deref(), Some(failure(class)));
+            assert_eq!(note(&failed, &swarm(false), MOMENT).as_deref(), Some(failure(class)));
         }
     }
 

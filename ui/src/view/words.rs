@@ -52,6 +52,26 @@ pub fn stopwatch(span: Duration) -> String {
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
+/// A span in its two largest units: "840 ms", "5.7 s", "42 s", "12 min 05 s", "2 h 01 min", "3 d 4 h".
+pub fn span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) if seconds == 0 && span.subsec_millis() > 0 => format!("{} ms", span.subsec_millis()),
+        (0, 0, 0) if seconds < 10 && span.subsec_millis() > 0 => format!("{:.1} s", span.as_secs_f64()),
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min {:02} s", seconds % 60),
+        (0, _, _) => format!("{hours} h {minutes:02} min"),
+        _ => format!("{days} d {hours} h"),
+    }
+}
+
+/// How long until then, in whole seconds; `None` where it is past.
+pub fn left(until: Timestamp, moment: Moment) -> Option<String> {
+    let left = (until > moment.now).then(|| until.since(moment.now))?;
+    Some(span(Duration::from_secs(left.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX))))
+}
+
 /// A span in one unit: "now", "4 min", "3 h", "12 d".
 pub fn age(span: Duration) -> String {
     match span.as_secs() {
@@ -82,9 +102,9 @@ pub fn clock(at: Timestamp, moment: Moment) -> String {
     if at.date() == now.date() {
         time
     } else if at.year() == now.year() {
-        format!("{} {}, {time}", at.day(), month(at))
+        format!("{} {}, {time}", at.day(), month(at.month()))
     } else {
-        format!("{} {} {}", at.day(), month(at), at.year())
+        format!("{} {} {}", at.day(), month(at.month()), at.year())
     }
 }
 
@@ -94,9 +114,10 @@ pub fn time_of_day(at: Timestamp, zone_minutes: i32) -> String {
         .map_or_else(String::new, |at| format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second()))
 }
 
-fn month(at: jiff::civil::DateTime) -> &'static str {
+/// The short name of a month, from 1.
+pub fn month(month: i8) -> &'static str {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    usize::try_from(at.month()).ok().and_then(|month| MONTHS.get(month.wrapping_sub(1))).unwrap_or(&"")
+    usize::try_from(month).ok().and_then(|month| MONTHS.get(month.wrapping_sub(1))).unwrap_or(&"")
 }
 
 fn local(at: Timestamp, zone_minutes: i32) -> Option<jiff::civil::DateTime> {
@@ -135,6 +156,19 @@ pub fn memory(mebibytes: u64) -> String {
 pub fn money(microusd: u64) -> String {
     let dollars = microusd as f64 / 1e6;
     if microusd > 0 && microusd < 10_000 { format!("${dollars:.4}") } else { format!("${dollars:.2}") }
+}
+
+/// The same where it is accounted for, as the command line writes it: "$12.30", "$0.3100".
+pub fn dollars(microusd: u64) -> String {
+    let dollars = microusd as f64 / 1e6;
+    if microusd < 1_000_000 { format!("${dollars:.4}") } else { format!("${dollars:.2}") }
+}
+
+/// What a stranger's program wrote, without what would steer a terminal. Lines stay.
+pub fn plain(raw: &str) -> String {
+    let mut reader = super::log::ansi::Reader::default();
+    let lines: Vec<_> = raw.lines().map(|line| reader.line(line).text).collect();
+    lines.join("\n")
 }
 
 /// What a task is called: the first line of its prompt that says something.
@@ -187,6 +221,13 @@ mod tests {
         assert_eq!(stopwatch(seconds(401)), "6:41");
         assert_eq!(stopwatch(seconds(3723)), "1:02:03");
         assert_eq!([3, 44, 61, 7200, 200_000].map(|s| age(seconds(s))), ["now", "44 s", "1 min", "2 h", "2 d"]);
+        assert_eq!(
+            [9, 42, 725, 7_260, 273_600].map(|s| span(seconds(s))),
+            ["9 s", "42 s", "12 min 05 s", "2 h 01 min", "3 d 4 h"]
+        );
+        assert_eq!([840, 5_661].map(|ms| span(Duration::from_millis(ms))), ["840 ms", "5.7 s"]);
+        assert_eq!(left(Timestamp::from_micros(MOMENT.now.as_micros() + 1_200_000), MOMENT).as_deref(), Some("2 s"));
+        assert_eq!(left(MOMENT.now, MOMENT), None);
         assert_eq!(spoken(seconds(0)), "1 second");
         assert_eq!(spoken(seconds(3540)), "59 minutes");
         assert_eq!(spoken(seconds(90_000)), "25 hours");
@@ -206,6 +247,7 @@ mod tests {
         assert_eq!([940, 6_200, 14_200_000, 999_700].map(bytes), ["940 B", "6.2 kB", "14 MB", "1.0 MB"]);
         assert_eq!([940, 165_320, 1_240_000].map(roughly), ["940", "165 k", "1.2 M"]);
         assert_eq!([310_000, 400, 0].map(money), ["$0.31", "$0.0004", "$0.00"]);
+        assert_eq!([12_300_000, 310_000, 4_200].map(dollars), ["$12.30", "$0.3100", "$0.0042"]);
         assert_eq!([512, 15_900].map(memory), ["512 MB", "16 GB"]);
     }
 

@@ -9,7 +9,7 @@ use super::announce::Voice;
 use super::browser::{self, Theme, Ticking};
 use super::components::shell::Shell;
 use super::components::toasts::Toasts;
-use super::pages::{Account, Already, Home, Missing, Register, SignIn, Task, Tasks, Workers};
+use super::pages::{Account, Already, Home, Missing, Register, SignIn, Task, Tasks, Tools, Usage, Workers};
 use super::session::{Auth, Sessions, SignedIn, Why, use_sessions};
 
 /// The panel.
@@ -56,6 +56,8 @@ fn Panel(signed_in: SignedIn) -> impl IntoView {
                 <Route path=path!("/tasks") view=Tasks />
                 <Route path=path!("/tasks/:id") view=Task />
                 <Route path=path!("/workers") view=Workers />
+                <Route path=path!("/tools") view=Tools />
+                <Route path=path!("/usage") view=Usage />
                 <Route path=path!("/account") view=Account />
                 <Route path=path!("/register") view=Already />
             </Routes>

@@ -46,6 +46,8 @@ impl Keys {
                 'h' => "/",
                 't' => "/tasks",
                 'w' => "/workers",
+                'o' => "/tools",
+                'u' => "/usage",
                 'a' => "/account",
                 _ => return false,
             };

@@ -68,6 +68,7 @@ pub(super) struct Inner {
     n_listeners: Cell<u64>,
     pub(super) follows: RefCell<Follows>,
     recounts: Cell<bool>,
+    must_recount: Cell<bool>,
 }
 
 impl Live {
@@ -295,13 +296,18 @@ impl Live {
     /// Reads counts and machines anew, soon, and not more often than makes sense.
     pub(crate) fn recount(self) {
         let Some(inner) = self.inner() else { return };
+        inner.must_recount.set(true);
         if inner.recounts.replace(true) {
             return;
         }
+        // What happens while it is read or rests leads to one more reading: the last event counts too.
         spawn_local(async move {
-            sleep(RECOUNT_SOON).await;
-            self.recount_now().await;
-            sleep(RECOUNT).await;
+            while inner.must_recount.get() && !inner.is_over.get() {
+                sleep(RECOUNT_SOON).await;
+                inner.must_recount.set(false);
+                self.recount_now().await;
+                sleep(RECOUNT).await;
+            }
             inner.recounts.set(false);
         });
     }

@@ -8,6 +8,8 @@ mod register;
 mod signin;
 mod task;
 mod tasks;
+mod tools;
+mod usage;
 mod workers;
 
 pub(crate) use account::Account;
@@ -17,4 +19,6 @@ pub(crate) use register::{Already, Register};
 pub(crate) use signin::SignIn;
 pub(crate) use task::Task;
 pub(crate) use tasks::Tasks;
+pub(crate) use tools::Tools;
+pub(crate) use usage::Usage;
 pub(crate) use workers::Workers;

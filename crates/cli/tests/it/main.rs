@@ -11,6 +11,8 @@ mod cascades;
 mod consent;
 mod hardships;
 mod home;
+#[cfg(target_os = "linux")]
+mod isolation;
 mod keychains;
 mod lan;
 mod machine;

@@ -1,5 +1,7 @@
 //! The panel in a real browser: what a person sees and does on the first day.
 
+mod tools;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -283,9 +285,15 @@ async fn every_page_fits_a_phone_and_both_schemes() {
         .open(&home, async |page| {
             page.goto(&link(&up)).await;
             page.until("document.querySelector('.shell')").await;
-            for (name, path) in
-                [("home", "/"), ("tasks", "/tasks"), ("task", "/tasks/1"), ("workers", "/workers"), ("own", "/account")]
-            {
+            for (name, path) in [
+                ("home", "/"),
+                ("tasks", "/tasks"),
+                ("task", "/tasks/1"),
+                ("workers", "/workers"),
+                ("registry", "/tools"),
+                ("sums", "/usage"),
+                ("own", "/account"),
+            ] {
                 page.goto(&format!("{}{path}", up.url())).await;
                 page.until("document.querySelector('.shell h1')").await;
                 page.fits(name).await;

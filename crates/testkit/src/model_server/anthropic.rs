@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::{Value, json};
 
-use super::{Counted, Shared, Step, broken_off, held, refusal, streamed};
+use super::{Counted, Shared, Step, broken_off, endless, held, refusal, streamed};
 
 const SSE: &str = "text/event-stream";
 const COUNT: Counted = Counted { input: 100, output: 10, cache_read: 20, cache_write: 5 };
@@ -20,7 +20,7 @@ pub(super) fn models() -> Value {
 pub(super) fn answer(shared: &Arc<Shared>, body: &Value) -> Response {
     let message = Message::new(shared, body);
     let is_streamed = body["stream"] == true;
-    match shared.take_step(COUNT) {
+    match shared.take_step(message.count) {
         Step::Refuse { status, kind, message, headers } => refusal(status, &headers, error(&kind, &message)),
         Step::Say(pieces) if is_streamed => streamed(
             SSE,
@@ -49,6 +49,10 @@ pub(super) fn answer(shared: &Arc<Shared>, body: &Value) -> Response {
             streamed(SSE, stream::iter([message.opening(), message.piece(&before), failed].concat()))
         }
         Step::FailMidway { message, .. } => refusal(529, &[], error("overloaded_error", &message)),
+        Step::Endless(piece) => {
+            let before = [message.opening(), message.piece(&[])].concat();
+            endless(SSE, shared.clone(), before, message.deltas(&[piece]).concat())
+        }
         Step::Cut(before) => broken_off(SSE, [message.opening(), message.piece(&before)].concat()),
         Step::Held { before, after } => {
             let before = [message.opening(), message.piece(&before)].concat();
@@ -75,12 +79,13 @@ fn block_stop() -> String {
 struct Message {
     number: usize,
     model: String,
+    count: Counted,
 }
 
 impl Message {
     fn new(shared: &Shared, body: &Value) -> Self {
         let model = body["model"].as_str().unwrap_or("scripted").to_owned();
-        Self { number: super::lock(&shared.recorded).len(), model }
+        Self { number: super::lock(&shared.recorded).len(), model, count: shared.count(COUNT) }
     }
 
     fn call_id(&self) -> String {
@@ -88,10 +93,14 @@ impl Message {
     }
 
     fn skeleton(&self) -> Value {
+        let Counted { input, cache_read, cache_write, .. } = self.count;
         json!({
             "id": format!("msg_{:024}", self.number), "type": "message", "role": "assistant", "model": self.model,
             "content": [], "stop_reason": null, "stop_sequence": null,
-            "usage": { "input_tokens": 100, "output_tokens": 1, "cache_read_input_tokens": 20, "cache_creation_input_tokens": 5 },
+            "usage": {
+                "input_tokens": input, "output_tokens": 1,
+                "cache_read_input_tokens": cache_read, "cache_creation_input_tokens": cache_write,
+            },
         })
     }
 
@@ -99,7 +108,7 @@ impl Message {
         let mut message = self.skeleton();
         message["content"] = json!([block]);
         message["stop_reason"] = json!(stop_reason);
-        message["usage"]["output_tokens"] = json!(10);
+        message["usage"]["output_tokens"] = json!(self.count.output);
         message
     }
 
@@ -143,12 +152,11 @@ impl Message {
         vec![event("content_block_start", &start), event("content_block_delta", &delta), block_stop()]
     }
 
-    #[expect(clippy::unused_self, reason = "reads like its neighbours")]
     fn closing(&self, stop_reason: &str) -> Vec<String> {
         let delta = json!({
             "type": "message_delta",
             "delta": { "stop_reason": stop_reason, "stop_sequence": null },
-            "usage": { "output_tokens": 10 },
+            "usage": { "output_tokens": self.count.output },
         });
         vec![event("message_delta", &delta), event("message_stop", &json!({ "type": "message_stop" }))]
     }

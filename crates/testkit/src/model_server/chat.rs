@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::{Value, json};
 
-use super::{Counted, Shared, Step, broken_off, held, refusal, streamed};
+use super::{Counted, Shared, Step, broken_off, endless, held, refusal, streamed};
 
 const SSE: &str = "text/event-stream";
 const COUNT: Counted = Counted { input: 100, output: 10, cache_read: 20, cache_write: 0 };
@@ -22,7 +22,7 @@ pub(super) fn models() -> Value {
 
 pub(super) fn answer(shared: &Arc<Shared>, body: &Value) -> Response {
     let completion = Completion::new(shared, body);
-    let step = shared.take_step(COUNT);
+    let step = shared.take_step(completion.count);
     match step {
         Step::Refuse { status, kind, message, headers } => refusal(status, &headers, error(&kind, &message)),
         Step::Say(pieces) => completion.all([completion.text(&pieces), completion.closing("stop")].concat()),
@@ -37,6 +37,7 @@ pub(super) fn answer(shared: &Arc<Shared>, body: &Value) -> Response {
             let failed = vec![error("server_error", &message)];
             streamed(SSE, stream::iter(events([completion.text(&before), failed].concat())))
         }
+        Step::Endless(piece) => endless(SSE, shared.clone(), Vec::new(), events(completion.text(&[piece])).concat()),
         Step::Cut(before) => broken_off(SSE, events(completion.text(&before))),
         Step::Held { before, after } => {
             let mut after = events([completion.text(&after), completion.closing("stop")].concat());
@@ -65,6 +66,7 @@ struct Completion {
     model: String,
     is_stream: bool,
     tells_usage: bool,
+    count: Counted,
 }
 
 impl Completion {
@@ -73,6 +75,7 @@ impl Completion {
             number: super::lock(&shared.recorded).len(),
             model: body["model"].as_str().unwrap_or("scripted-chat").to_owned(),
             is_stream: body["stream"] == true,
+            count: shared.count(COUNT),
             tells_usage: body["stream_options"]["include_usage"] == true,
         }
     }
@@ -105,12 +108,17 @@ impl Completion {
         let usage = json!({
             "id": format!("chatcmpl-{}", self.number), "object": "chat.completion.chunk", "model": self.model,
             "choices": [],
-            "usage": {
-                "prompt_tokens": 120, "completion_tokens": 10, "total_tokens": 130,
-                "prompt_tokens_details": { "cached_tokens": 20 },
-            },
+            "usage": self.usage(),
         });
         if self.tells_usage { vec![last, usage] } else { vec![last] }
+    }
+
+    fn usage(&self) -> Value {
+        let Counted { input, output, cache_read, .. } = self.count;
+        json!({
+            "prompt_tokens": input + cache_read, "completion_tokens": output, "total_tokens": input + cache_read + output,
+            "prompt_tokens_details": { "cached_tokens": cache_read },
+        })
     }
 
     /// Everything at once: as events, or the text of them put together.
@@ -123,7 +131,7 @@ impl Completion {
         Json(json!({
             "id": format!("chatcmpl-{}", self.number), "object": "chat.completion", "created": 1, "model": self.model,
             "choices": [{ "index": 0, "message": message, "finish_reason": "stop" }],
-            "usage": { "prompt_tokens": 120, "completion_tokens": 10, "total_tokens": 130 },
+            "usage": self.usage(),
         }))
         .into_response()
     }

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::{Value, json};
 
-use super::{Counted, Shared, Step, broken_off, held, refusal, streamed};
+use super::{Counted, Shared, Step, broken_off, endless, held, refusal, streamed};
 
 const SSE: &str = "text/event-stream";
 const STREAM: &str = ":streamGenerateContent";
@@ -32,7 +32,7 @@ pub(super) fn models() -> Value {
 
 pub(super) fn answer(shared: &Arc<Shared>, uri: &Uri) -> Response {
     let reply = Reply::new(shared, uri);
-    match shared.take_step(COUNT) {
+    match shared.take_step(reply.count) {
         Step::Refuse { status, kind, message, headers } => {
             refusal(status, &headers, error(status, &kind, &message, &headers))
         }
@@ -51,6 +51,9 @@ pub(super) fn answer(shared: &Arc<Shared>, uri: &Uri) -> Response {
             } else {
                 refusal(503, &[], failed)
             }
+        }
+        Step::Endless(piece) => {
+            endless(SSE, shared.clone(), Vec::new(), reply.text(&[piece]).iter().map(event).collect())
         }
         Step::Cut(before) => broken_off(SSE, reply.text(&before).iter().map(event).collect()),
         Step::Held { before, after } => {
@@ -97,6 +100,7 @@ struct Reply {
     model: String,
     is_sse: bool,
     is_stream: bool,
+    count: Counted,
 }
 
 impl Reply {
@@ -104,13 +108,15 @@ impl Reply {
         let name = uri.path().rsplit('/').next().unwrap_or("");
         let model = name.split(':').next().unwrap_or("scripted").to_owned();
         let is_sse = uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"));
-        Self { number: super::lock(&shared.recorded).len(), model, is_sse, is_stream: uri.path().ends_with(STREAM) }
+        let (number, is_stream) = (super::lock(&shared.recorded).len(), uri.path().ends_with(STREAM));
+        Self { number, model, is_sse, is_stream, count: shared.count(COUNT) }
     }
 
     fn chunk(&self, part: &Value) -> Value {
+        let prompt = self.count.input + self.count.cache_read;
         json!({
             "candidates": [{ "content": { "role": "model", "parts": [part] }, "index": 0 }],
-            "usageMetadata": { "promptTokenCount": 120, "totalTokenCount": 120 },
+            "usageMetadata": { "promptTokenCount": prompt, "totalTokenCount": prompt },
             "modelVersion": self.model,
             "responseId": format!("response-{}", self.number),
         })
@@ -128,11 +134,12 @@ impl Reply {
 
     /// The last chunk: why it is the last, and what was used.
     fn closing(&self) -> Value {
+        let Counted { input, output, cache_read, .. } = self.count;
         let mut last = self.chunk(&json!({ "text": "" }));
         last["candidates"][0]["finishReason"] = json!("STOP");
         last["usageMetadata"] = json!({
-            "promptTokenCount": 120, "cachedContentTokenCount": 20,
-            "candidatesTokenCount": 7, "thoughtsTokenCount": 3, "totalTokenCount": 130,
+            "promptTokenCount": input + cache_read, "cachedContentTokenCount": cache_read,
+            "candidatesTokenCount": output - 3, "thoughtsTokenCount": 3, "totalTokenCount": input + cache_read + output,
         });
         last
     }

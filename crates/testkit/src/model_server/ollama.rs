@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::{Value, json};
 
-use super::{Counted, Shared, Step, broken_off, held, refusal, streamed};
+use super::{Counted, Shared, Step, broken_off, endless, held, refusal, streamed};
 
 pub(super) const VERSION: &str = "0.17.4";
 
@@ -23,7 +23,9 @@ pub(super) fn answer(shared: &Arc<Shared>, body: &Value) -> Response {
     let model = body["model"].as_str().unwrap_or(MODEL).to_owned();
     let is_whole = body["stream"] == false;
     let pieces = |pieces: &[String]| pieces.iter().map(|text| line(&piece(&model, text))).collect::<Vec<_>>();
-    match shared.take_step(COUNT) {
+    let count = shared.count(COUNT);
+    let done = |model: &str| done(model, count);
+    match shared.take_step(count) {
         Step::Refuse { status, message, headers, .. } => refusal(status, &headers, json!({ "error": message })),
         Step::Say(text) if is_whole => {
             let mut message = done(&model);
@@ -47,6 +49,7 @@ pub(super) fn answer(shared: &Arc<Shared>, body: &Value) -> Response {
         Step::FailMidway { before, message } => {
             streamed(NDJSON, stream::iter([pieces(&before), vec![line(&json!({ "error": message }))]].concat()))
         }
+        Step::Endless(text) => endless(NDJSON, shared.clone(), Vec::new(), pieces(&[text]).concat()),
         Step::Cut(before) => broken_off(NDJSON, pieces(&before)),
         Step::Held { before, after } => {
             held(NDJSON, shared.clone(), pieces(&before), [pieces(&after), vec![line(&done(&model))]].concat())
@@ -63,9 +66,9 @@ fn piece(model: &str, text: &str) -> Value {
     json!({ "model": model, "message": { "role": "assistant", "content": text }, "done": false })
 }
 
-fn done(model: &str) -> Value {
+fn done(model: &str, count: Counted) -> Value {
     json!({
         "model": model, "message": { "role": "assistant", "content": "" }, "done": true, "done_reason": "stop",
-        "total_duration": 3_794_948, "prompt_eval_count": 13, "eval_count": 8,
+        "total_duration": 3_794_948, "prompt_eval_count": count.input, "eval_count": count.output,
     })
 }

@@ -8,14 +8,14 @@ use axum::response::Response;
 use futures_util::stream;
 use serde_json::{Value, json};
 
-use super::{Counted, Shared, Step, broken_off, held, refusal, streamed};
+use super::{Counted, Shared, Step, broken_off, endless, held, refusal, streamed};
 
 const SSE: &str = "text/event-stream";
 const COUNT: Counted = Counted { input: 100, output: 10, cache_read: 20, cache_write: 0 };
 
 pub(super) fn answer(shared: &Arc<Shared>, body: &Value) -> Response {
     let reply = Reply::new(shared, body);
-    match shared.take_step(COUNT) {
+    match shared.take_step(reply.count) {
         Step::Refuse { status, kind, message, headers } => refusal(status, &headers, error(&kind, &message, &headers)),
         Step::Say(pieces) => {
             let all = [reply.opening(), reply.pieces(&pieces), reply.closing(&reply.message(&pieces.concat()))];
@@ -33,6 +33,10 @@ pub(super) fn answer(shared: &Arc<Shared>, body: &Value) -> Response {
             let failed = json!({ "id": reply.id("resp"), "error": { "code": "server_error", "message": message } });
             let failed = vec![event(&json!({ "type": "response.failed", "response": failed }))];
             streamed(SSE, stream::iter([reply.opening(), reply.pieces(&before), failed].concat()))
+        }
+        Step::Endless(piece) => {
+            let before = [reply.opening(), reply.pieces(&[])].concat();
+            endless(SSE, shared.clone(), before, reply.deltas(&[piece]).concat())
         }
         Step::Cut(before) => broken_off(SSE, [reply.opening(), reply.pieces(&before)].concat()),
         Step::Held { before, after } => {
@@ -75,12 +79,13 @@ fn done(item: &Value) -> String {
 struct Reply {
     number: usize,
     model: String,
+    count: Counted,
 }
 
 impl Reply {
     fn new(shared: &Shared, body: &Value) -> Self {
         let model = body["model"].as_str().unwrap_or("scripted").to_owned();
-        Self { number: super::lock(&shared.recorded).len(), model }
+        Self { number: super::lock(&shared.recorded).len(), model, count: shared.count(COUNT) }
     }
 
     fn id(&self, kind: &str) -> String {
@@ -134,9 +139,11 @@ impl Reply {
 
     /// The item as a whole, and the end.
     fn closing(&self, item: &Value) -> Vec<String> {
+        let Counted { input, output, cache_read, .. } = self.count;
         let usage = json!({
-            "input_tokens": 120, "input_tokens_details": { "cached_tokens": 20 },
-            "output_tokens": 10, "output_tokens_details": { "reasoning_tokens": 3 }, "total_tokens": 130,
+            "input_tokens": input + cache_read, "input_tokens_details": { "cached_tokens": cache_read },
+            "output_tokens": output, "output_tokens_details": { "reasoning_tokens": 3 },
+            "total_tokens": input + cache_read + output,
         });
         let response = json!({ "id": self.id("resp"), "model": self.model, "usage": usage });
         vec![done(item), event(&json!({ "type": "response.completed", "response": response }))]

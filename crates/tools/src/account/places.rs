@@ -69,6 +69,14 @@ pub(crate) const GEMINI: Provider = Provider {
     is_lenient: false,
 };
 
+/// The same at Vertex AI, as Gemini CLI finds it.
+pub(crate) const VERTEX: Provider = Provider {
+    title: "Vertex AI",
+    address: "GOOGLE_VERTEX_BASE_URL",
+    public: "https://aiplatform.googleapis.com",
+    ..GEMINI
+};
+
 /// An Ollama server, which wants no key by itself.
 pub(crate) const OLLAMA: Provider = Provider {
     title: "Ollama",
@@ -80,6 +88,11 @@ pub(crate) const OLLAMA: Provider = Provider {
 };
 
 impl Provider {
+    /// The provider's own address.
+    pub(crate) fn home(&self) -> Option<Url> {
+        http::address(self.public)
+    }
+
     /// The variable in which programs look for the key first.
     pub(super) fn variable(&self) -> &'static str {
         self.keys.first().map_or("", |(name, _)| *name)

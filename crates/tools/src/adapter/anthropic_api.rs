@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use swarm_model::ToolName;
 use url::Url;
 
-use super::api::{Answer, Ask, Dialect, End, Question, Tokens};
+use super::api::{Answer, Ask, Dialect, End, Question};
 use crate::account::{ANTHROPIC, Provider};
 use crate::http::versioned;
+use crate::meter::Tokens;
 use crate::prices::max_output;
 
 /// The model for tasks that name none, where the list of models names no newer one of its family.
@@ -118,13 +119,14 @@ fn stop(reason: &str, delta: &Value, answer: &mut Answer) {
     }
 }
 
-fn tokens(usage: &Value) -> Tokens {
+pub(crate) fn tokens(usage: &Value) -> Tokens {
     let count = |name: &str| usage[name].as_u64();
     Tokens {
         input: count("input_tokens"),
         output: count("output_tokens"),
         cache_read: count("cache_read_input_tokens"),
         cache_write: count("cache_creation_input_tokens"),
+        reasoning: None,
         cost_microusd: None,
     }
 }

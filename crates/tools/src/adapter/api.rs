@@ -20,12 +20,13 @@ use swarm_model::worker::RefusalReason;
 use swarm_model::{FailureClass, ToolName};
 use url::Url;
 
-pub(crate) use self::answer::{Answer, End, Tokens};
+pub(crate) use self::answer::{Answer, End};
 use self::talk::Talk;
 use super::{Adapter, Patience, Plan, RunRequest, Way, known_name, prompt_of};
 use crate::account::{Account, KeyError, Obstacle, Provider, TakenKey, take};
 use crate::catalogue::{Catalogue, Listing};
 use crate::http;
+use crate::meter::Meter;
 use crate::refusal::{Asked, MAX_BODY, Told};
 use crate::settings::ToolSettings;
 use crate::variables::Variables;
@@ -147,6 +148,7 @@ impl Adapter for Api {
     fn plan(&self, request: &RunRequest, settings: &ToolSettings) -> Result<Plan, RefusalReason> {
         let (prompt, system) = prompt_of(request)?;
         let account = self.resolve(settings)?;
+        let meter = Meter::of(&request.limits, settings);
         let wished = request.model.clone().or_else(|| settings.model.clone());
         let model = wished.or_else(|| {
             let listed = self.catalogue.known(&account);
@@ -157,11 +159,11 @@ impl Adapter for Api {
             version: None,
             model: model.clone(),
             patience: PATIENCE,
+            meter: meter.clone(),
             way: Way::Talk(Box::new(Talk {
                 dialect: self.dialect,
                 account,
-                settings: settings.clone(),
-                limits: request.limits.clone(),
+                meter,
                 model,
                 system: system.map(str::to_owned),
                 prompt: prompt.to_owned(),

@@ -26,6 +26,8 @@ use super::{Adapter, Needs, Patience, Plan, ProcessPlan, RunRequest, Way, known_
 use crate::account::{CLAUDE_CODE, KeyError, Obstacle, Place, TakenKey};
 use crate::detect::{Versions, find_program, is_shell_script};
 use crate::environment;
+use crate::meter::Meter;
+use crate::proxy::Metered;
 use crate::settings::ToolSettings;
 use crate::variables::Variables;
 
@@ -142,12 +144,14 @@ impl Adapter for ClaudeCode {
             tool: self.name(),
             version: self.versions.cached(&program),
             patience: Patience::AGENT,
+            meter: Meter::of(&request.limits, settings),
             way: Way::Process(ProcessPlan {
                 argv: arguments(&path_text(&program)?, &model, system, resumed, request, settings, identity.own_login),
                 env: variables(request, settings, &identity)?,
                 stdin: prompt.to_owned(),
                 needs: Needs::default(),
                 reach: identity.reach(request, login_place(&identity, settings), &LOGIN_HOSTS)?,
+                metered: metered(&identity).map(Box::new),
                 parser: Box::new(Stream::new(ledger)),
             }),
             model: Some(model),
@@ -233,14 +237,22 @@ fn variables(
     } else if let Some(folder) = home {
         env.insert(CONFIG_DIR.to_owned(), folder.clone());
     }
+    env.extend(settings.env.clone());
+    if metered(identity).is_some() {
+        return Ok(env);
+    }
     if account.base_place != Place::Public {
         env.insert(CLAUDE_CODE.address.to_owned(), account.base.as_str().trim_end_matches('/').to_owned());
     }
     if let Some(key) = &account.key {
         env.insert(key.variable.to_owned(), key.expose().to_owned());
     }
-    env.extend(settings.env.clone());
     Ok(env)
+}
+
+fn metered(identity: &Identity) -> Option<Metered> {
+    let variable = identity.account.key.as_ref().map_or(CLAUDE_CODE.keys[0].0, |key| key.variable);
+    identity.metered(&CLAUDE_CODE, Some(CLAUDE_CODE.address), variable)
 }
 
 fn permission_mode(settings: &ToolSettings) -> &str {

@@ -27,6 +27,8 @@ use super::{Adapter, Needs, Patience, Plan, ProcessPlan, RunRequest, Way, known_
 use crate::account::{CODEX, KeyError, Obstacle, Place, TakenKey};
 use crate::detect::{NodeProgram, Versions};
 use crate::environment;
+use crate::meter::Meter;
+use crate::proxy::{ADDRESS, Metered};
 use crate::settings::ToolSettings;
 use crate::variables::Variables;
 
@@ -142,12 +144,14 @@ impl Adapter for Codex {
             tool: self.name(),
             version: program.version.clone().or_else(|| self.versions.cached(&program.path)),
             patience: Patience::AGENT,
+            meter: Meter::of(&request.limits, settings),
             way: Way::Process(ProcessPlan {
                 argv: arguments(&program, model, system, resumed, settings, &identity)?,
                 env: variables(request, settings, &identity)?,
                 stdin: prompt.to_owned(),
                 needs: Needs { folders, files: Vec::new() },
                 reach: identity.reach(request, login_place(&identity, settings), &LOGIN_HOSTS)?,
+                metered: metered(&identity).map(Box::new),
                 parser: Box::new(Stream::new(ledger, pricing)),
             }),
             model: model.map(str::to_owned),
@@ -210,9 +214,10 @@ fn configuration(system: Option<&str>, settings: &ToolSettings, identity: &Ident
         // Both fetch what they know from the network when the tool starts.
         lines.extend(["features.plugins=false".to_owned(), "features.apps=false".to_owned()]);
     }
-    if let Some(key) = &identity.account.key {
+    let key = identity.account.key.as_ref().map(|key| key.variable);
+    if let Some(variable) = metered(identity).map(|metered| metered.token_variable).or(key) {
         // Its commands are not to see the key.
-        lines.push(format!("shell_environment_policy.exclude=[{}]", quoted(key.variable)));
+        lines.push(format!("shell_environment_policy.exclude=[{}]", quoted(variable)));
     }
     if !identity.account.is_unset() {
         lines.push("model_provider=\"garageswarm\"".to_owned());
@@ -225,9 +230,13 @@ fn configuration(system: Option<&str>, settings: &ToolSettings, identity: &Ident
 /// The provider behind an address and a key: a built-in one takes neither from its environment. An address without a
 /// key gets the person's login where that is wanted, and otherwise nothing: it is a server of one's own.
 fn provider(identity: &Identity) -> String {
-    let url = quoted(identity.account.base.as_str().trim_end_matches('/'));
-    let credential = match &identity.account.key {
-        Some(key) => format!("env_key={},", quoted(key.variable)),
+    let (url, variable) = match metered(identity) {
+        Some(metered) => (ADDRESS, Some(metered.token_variable)),
+        None => (identity.account.base.as_str(), identity.account.key.as_ref().map(|key| key.variable)),
+    };
+    let url = quoted(url.trim_end_matches('/'));
+    let credential = match variable {
+        Some(variable) => format!("env_key={},", quoted(variable)),
         None if identity.own_login => "requires_openai_auth=true,".to_owned(),
         None => String::new(),
     };
@@ -254,11 +263,16 @@ fn variables(
     } else if let Some(folder) = home {
         env.insert(HOME.to_owned(), folder.clone());
     }
-    if let Some(key) = &account.key {
+    env.extend(settings.env.clone());
+    if let Some(key) = account.key.as_ref().filter(|_| metered(identity).is_none()) {
         env.insert(key.variable.to_owned(), key.expose().to_owned());
     }
-    env.extend(settings.env.clone());
     Ok(env)
+}
+
+fn metered(identity: &Identity) -> Option<Metered> {
+    let variable = identity.account.key.as_ref().map_or(CODEX.keys[0].0, |key| key.variable);
+    identity.metered(&CODEX, None, variable)
 }
 
 fn own_home(request: &RunRequest) -> PathBuf {

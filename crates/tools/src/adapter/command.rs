@@ -14,6 +14,7 @@ use crate::environment;
 use crate::event::{Failure, Final, ToolEvent, head};
 use crate::framer::{Framed, Framer, Overlong, lossy};
 use crate::guard::Ended;
+use crate::meter::Meter;
 use crate::run::{Tail, with_error_lines};
 use crate::settings::ToolSettings;
 
@@ -63,12 +64,14 @@ impl Adapter for Command {
             version: None,
             model: None,
             patience: Patience::ENDLESS,
+            meter: Meter::of(&request.limits, settings),
             way: Way::Process(ProcessPlan {
                 argv: argv.clone(),
                 env,
                 stdin: stdin.clone().unwrap_or_default(),
                 needs: Needs::default(),
                 reach: Reach::default(),
+                metered: None,
                 parser: Box::new(Lines::new()),
             }),
         })

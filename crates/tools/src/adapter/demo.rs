@@ -14,6 +14,7 @@ use swarm_model::worker::RefusalReason;
 
 use super::{Adapter, Conversation, EventSink, Patience, Plan, RunRequest, Way, known_name, prompt_of};
 use crate::event::{Final, ToolEvent, head};
+use crate::meter::Meter;
 use crate::settings::ToolSettings;
 
 const MODELS: [(&str, Duration); 3] =
@@ -51,6 +52,7 @@ impl Adapter for Demo {
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             model: Some(model.to_owned()),
             patience: Patience::ENDLESS,
+            meter: Meter::of(&request.limits, settings),
             way: Way::Talk(Box::new(Script { answer: answer(prompt), pause })),
         })
     }

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use swarm_model::ToolName;
 use url::Url;
 
-use super::api::{Answer, Ask, Dialect, End, Question, Tokens};
+use super::api::{Answer, Ask, Dialect, End, Question};
 use crate::account::{GEMINI, Provider};
 use crate::http::versioned;
+use crate::meter::Tokens;
 
 /// The model for tasks that name none: Google's own name for the newest of this family.
 const DEFAULT_MODEL: &str = "gemini-flash-latest";
@@ -110,7 +111,7 @@ fn declined(what: &str, reason: &str, words: Option<&str>) -> String {
 }
 
 /// The tokens of a prompt are told with those from a cache; what the model thought and what it said are billed alike.
-fn tokens(usage: &Value) -> Tokens {
+pub(crate) fn tokens(usage: &Value) -> Tokens {
     let count = |name: &str| usage[name].as_u64();
     let sum = |one: Option<u64>, other: Option<u64>| match (one, other) {
         (None, None) => None,
@@ -123,6 +124,7 @@ fn tokens(usage: &Value) -> Tokens {
         output: sum(count("candidatesTokenCount"), count("thoughtsTokenCount")),
         cache_read,
         cache_write: None,
+        reasoning: count("thoughtsTokenCount"),
         cost_microusd: None,
     }
 }

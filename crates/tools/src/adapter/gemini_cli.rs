@@ -24,9 +24,11 @@ use super::extra::{self, Owned};
 use super::gemini_api::Gemini;
 use super::program::{Identity, NpmProgram, Pricing, check_mode, found, new_session, npm_program, session_to_resume};
 use super::{Adapter, Needs, Patience, Plan, ProcessPlan, RunRequest, Way, known_name, path_text, prompt_of};
-use crate::account::{GEMINI, KeyError, Obstacle, TakenKey};
+use crate::account::{GEMINI, KeyError, Obstacle, Place, TakenKey, VERTEX};
 use crate::detect::{NodeProgram, Versions};
 use crate::environment;
+use crate::meter::Meter;
+use crate::proxy::Metered;
 use crate::settings::ToolSettings;
 use crate::variables::Variables;
 
@@ -125,12 +127,14 @@ impl Adapter for GeminiCli {
             tool: self.name(),
             version: program.version.clone().or_else(|| self.versions.cached(&program.path)),
             patience: Patience::AGENT,
+            meter: Meter::of(&request.limits, settings),
             way: Way::Process(ProcessPlan {
                 argv: arguments(&program, &model, &home, request, settings)?,
                 env: variables(&home, request, settings, &identity)?,
                 stdin: input(prompt, system)?,
                 needs: Needs { folders: Vec::new(), files },
                 reach: identity.reach(request, Some(home.join(".gemini")), &LOGIN_HOSTS)?,
+                metered: metered(settings, &identity).map(Box::new),
                 parser: Box::new(Stream::new(home, pricing)),
             }),
             model: Some(model),
@@ -224,16 +228,31 @@ fn variables(
     } else if let Some(folder) = &identity.home {
         env.insert(HOME.to_owned(), folder.clone());
     }
+    env.extend(settings.env.clone());
+    if metered(settings, identity).is_some() {
+        return Ok(env);
+    }
     if let Some(address) = identity.address() {
         env.insert(GEMINI.address.to_owned(), address);
     }
     if let Some(key) = &identity.account.key {
-        // It looks for a key of the Gemini API in one variable only, and for one of Vertex AI in the other.
-        let name = if is_vertex(settings) { "GOOGLE_API_KEY" } else { "GEMINI_API_KEY" };
-        env.insert(name.to_owned(), key.expose().to_owned());
+        env.insert(key_variable(settings).to_owned(), key.expose().to_owned());
     }
-    env.extend(settings.env.clone());
     Ok(env)
+}
+
+/// It looks for a key of the Gemini API in one variable only, and for one of Vertex AI in the other.
+fn key_variable(settings: &ToolSettings) -> &'static str {
+    if is_vertex(settings) { "GOOGLE_API_KEY" } else { "GEMINI_API_KEY" }
+}
+
+fn metered(settings: &ToolSettings, identity: &Identity) -> Option<Metered> {
+    let provider = if is_vertex(settings) { &VERTEX } else { &GEMINI };
+    let mut metered = identity.metered(provider, Some(provider.address), key_variable(settings))?;
+    if is_vertex(settings) && metered.account.base_place == Place::Public {
+        metered.account.base = provider.home()?;
+    }
+    Some(metered)
 }
 
 /// Whether the owner chose Vertex AI, in the tool's own way.

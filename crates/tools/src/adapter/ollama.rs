@@ -9,7 +9,6 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
-use swarm_model::task::{CostKind, Usage};
 use swarm_model::time::{Clock, SystemClock};
 use swarm_model::tool::{ToolHealth, ToolInfo};
 use swarm_model::worker::RefusalReason;
@@ -21,6 +20,7 @@ use crate::catalogue::{Listing, PROBE_TIMEOUT};
 use crate::event::{Failure, Final, ToolEvent, head};
 use crate::framer::{Framed, Framer, Overlong, lossy};
 use crate::http;
+use crate::meter::{Meter, Question, Seen, Tokens};
 use crate::refusal::{Asked, MAX_BODY, Told};
 use crate::run::Tail;
 use crate::settings::ToolSettings;
@@ -82,13 +82,17 @@ impl Adapter for Ollama {
         let (prompt, system) = prompt_of(request)?;
         let account = self.resolve(settings)?;
         let model = request.model.clone().or_else(|| settings.model.clone());
+        // A server of one's own: what it answers costs nothing.
+        let meter = Meter::of(&request.limits, &ToolSettings { free: Some(true), ..settings.clone() });
         Ok(Plan {
             tool: self.name(),
             version: None,
             model: model.clone(),
             patience: PATIENCE,
+            meter: meter.clone(),
             way: Way::Talk(Box::new(Chat {
                 account,
+                meter,
                 model,
                 system: system.map(str::to_owned),
                 prompt: prompt.to_owned(),
@@ -136,6 +140,7 @@ fn model_names(tags: &Value) -> Vec<String> {
 #[derive(Debug)]
 struct Chat {
     account: Account,
+    meter: Meter,
     model: Option<String>,
     system: Option<String>,
     prompt: String,
@@ -163,13 +168,24 @@ impl Chat {
             messages.push(json!({ "role": "system", "content": system }));
         }
         messages.push(json!({ "role": "user", "content": self.prompt }));
+        let prompt_bytes = (self.system.as_deref().unwrap_or("").len() + self.prompt.len()) as u64;
+        let question = Question { model: &model, prompt_bytes, is_streamed: true, wished: None };
+        let call = self.meter.ask(question).map_err(|denied| denied.failure())?;
+        let mut asked = json!({ "model": model, "messages": messages, "stream": true });
+        if let Some(bound) = call.bound() {
+            asked["options"] = json!({ "num_predict": bound });
+        }
         let response = client
             .post(http::endpoint(&self.account.base, "/api/chat"))
             .headers(headers(&self.account))
-            .json(&json!({ "model": model, "messages": messages, "stream": true }))
+            .json(&asked)
             .send()
             .await
-            .map_err(|error| self.unreachable(&error))?;
+            .map_err(|error| {
+                call.unreached();
+                self.unreachable(&error)
+            })?;
+        call.answered(response.status().as_u16());
         if !response.status().is_success() {
             return Err(self.refusal(response, &model).await);
         }
@@ -185,13 +201,16 @@ impl Chat {
                     failure.get_or_insert(found);
                 }
             });
+            let spent = call.note(std::mem::take(&mut answer.seen));
             for event in events.drain(..) {
                 sink.emit(event).await;
             }
+            spent.map_err(|denied| denied.failure())?;
             if let Some(failure) = failure {
                 return Err(failure);
             }
         }
+        call.finish();
         answer.end()
     }
 
@@ -229,11 +248,13 @@ struct Answer {
     n_calls: usize,
     named: bool,
     done: bool,
+    /// What the meter has not been told yet.
+    seen: Seen,
 }
 
 impl Answer {
     fn new(model: String) -> Self {
-        Self { model, text: Tail::default(), n_calls: 0, named: false, done: false }
+        Self { model, text: Tail::default(), n_calls: 0, named: false, done: false, seen: Seen::default() }
     }
 
     /// Takes a line of the stream.
@@ -260,12 +281,7 @@ impl Answer {
         self.message(&piece["message"], events);
         if piece["done"] == true {
             self.done = true;
-            events.push(ToolEvent::Usage(Usage {
-                input_tokens: piece["prompt_eval_count"].as_u64(),
-                output_tokens: piece["eval_count"].as_u64(),
-                cost_kind: CostKind::None,
-                ..Usage::default()
-            }));
+            self.seen.count(tokens(&piece));
             if piece["done_reason"] == "length" {
                 events.push(ToolEvent::Notice("the answer was cut at the model's limit".to_owned()));
             }
@@ -275,10 +291,12 @@ impl Answer {
 
     fn message(&mut self, message: &Value, events: &mut Vec<ToolEvent>) {
         if let Some(text) = message["thinking"].as_str().filter(|text| !text.is_empty()) {
+            self.seen.piece(text.len() as u64);
             events.push(ToolEvent::Thinking(text.to_owned()));
         }
         if let Some(text) = message["content"].as_str().filter(|text| !text.is_empty()) {
             self.text.push(text);
+            self.seen.piece(text.len() as u64);
             events.push(ToolEvent::Text(text.to_owned()));
         }
         for call in message["tool_calls"].as_array().into_iter().flatten() {
@@ -300,6 +318,11 @@ impl Answer {
         }
         Ok(Final { text, turns: Some(1), ..Final::default() })
     }
+}
+
+/// The tokens of the last line. A prompt that the server still holds is not counted.
+fn tokens(piece: &Value) -> Tokens {
+    Tokens { input: piece["prompt_eval_count"].as_u64(), output: piece["eval_count"].as_u64(), ..Tokens::default() }
 }
 
 #[cfg(test)]

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use swarm_model::ToolName;
 use url::Url;
 
-use super::api::{Answer, Ask, Dialect, End, Question, Tokens};
+use super::api::{Answer, Ask, Dialect, End, Question};
 use crate::account::{OPENAI, Provider};
 use crate::http::{endpoint, versioned};
+use crate::meter::Tokens;
 use crate::refusal::Told;
 
 /// The model of OpenAI for tasks that name none. Another server's first model is taken.
@@ -20,7 +21,7 @@ const OPENAI_HOST: &str = "api.openai.com";
 const OPENROUTER_HOST: &str = "openrouter.ai";
 /// The bound on a reply as OpenAI names it now, and as everybody else does.
 const BOUNDS: [&str; 2] = ["max_completion_tokens", "max_tokens"];
-const USAGE: &str = "stream_options";
+pub(crate) const USAGE: &str = "stream_options";
 /// What in a name tells that the model of OpenAI answers no prompts.
 const NO_CHAT: [&str; 14] = [
     "embedding",
@@ -90,7 +91,7 @@ impl Dialect for OpenAi {
     fn read(&self, base: &Url, event: &Value, answer: &mut Answer) {
         answer.named(event["model"].as_str());
         if event["usage"].is_object() {
-            answer.uses(tokens(&event["usage"], base.host_str() == Some(OPENROUTER_HOST)));
+            answer.uses(tokens(&event["usage"], base));
         }
         // Only one answer was asked for.
         let choice = &event["choices"][0];
@@ -139,7 +140,8 @@ fn below(base: &Url, path: &str) -> Url {
 }
 
 /// The tokens of a prompt are told with those from a cache.
-fn tokens(usage: &Value, is_router: bool) -> Tokens {
+pub(crate) fn tokens(usage: &Value, base: &Url) -> Tokens {
+    let is_router = base.host_str() == Some(OPENROUTER_HOST);
     let cache_read = usage["prompt_tokens_details"]["cached_tokens"].as_u64();
     let cost = usage["cost"].as_f64().filter(|cost| is_router && (0.0..1e6).contains(cost));
     Tokens {
@@ -147,6 +149,7 @@ fn tokens(usage: &Value, is_router: bool) -> Tokens {
         output: usage["completion_tokens"].as_u64(),
         cache_read,
         cache_write: None,
+        reasoning: usage["completion_tokens_details"]["reasoning_tokens"].as_u64(),
         cost_microusd: cost.map(|dollars| (dollars * 1e6).round() as u64),
     }
 }

@@ -14,8 +14,12 @@ use super::{Reach, RunRequest, path_text};
 use crate::account::{Account, Obstacle, Place, Provider};
 use crate::detect::{NodeProgram, NotStartable, Versions, find_program, node_program};
 use crate::prices::priced;
+use crate::proxy::Metered;
 use crate::settings::ToolSettings;
 use crate::variables::Variables;
+
+/// The variable with the token of a subscription, which only the tool knows how to use.
+const SUBSCRIPTION: &str = "CLAUDE_CODE_OAUTH_TOKEN";
 
 /// As whom a tool works.
 #[derive(Debug)]
@@ -82,6 +86,19 @@ impl Identity {
             return self.account.payer();
         }
         Some(tool::Account { id: tool::Account::OWN_LOGIN.to_owned(), label: "the login of that machine".to_owned() })
+    }
+
+    /// Whom a run asks through a proxy of its own: everybody who is asked with a key, or without one at an address of
+    /// one's own. The person's own login is the tool's matter, and so is the token of a subscription.
+    pub(super) fn metered(
+        &self,
+        provider: &'static Provider,
+        address_variable: Option<&'static str>,
+        token_variable: &'static str,
+    ) -> Option<Metered> {
+        let is_login = self.account.key.as_ref().is_some_and(|key| key.variable == SUBSCRIPTION);
+        let account = self.account.clone();
+        (!self.own_login && !is_login).then_some(Metered { provider, account, address_variable, token_variable })
     }
 
     /// For the machine's owner.

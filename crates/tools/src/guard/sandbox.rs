@@ -46,12 +46,9 @@ enum Word {
 /// Starts the tool in its sandbox. Must be called while this process has one thread.
 pub(super) fn start(spec: &Spec, sandbox: &Sandbox, stdin: Stdio) -> Result<Confined, StartFailure> {
     let (ours, theirs) = UnixStream::pair().map_err(|error| failure("a socket", &error))?;
-    let holder = match forked().map_err(|error| failure("a process", &error))? {
-        None => {
-            drop(ours);
-            inside::hold(spec, sandbox, stdin, theirs);
-        }
-        Some(holder) => holder,
+    let Some(holder) = forked().map_err(|error| failure("a process", &error))? else {
+        drop(ours);
+        inside::hold(spec, sandbox, stdin, theirs);
     };
     drop(theirs);
     let doors = network::receive_doors(&ours).map_err(|error| failure("its doors", &error))?;

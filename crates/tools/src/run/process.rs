@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use super::leftovers::make_private;
 use super::outlet::Outlet;
@@ -19,6 +20,7 @@ use crate::adapter::{Needs, OutputParser, ProcessPlan, RunRequest};
 use crate::environment;
 use crate::event::{Failure, Final, ToolEvent};
 use crate::guard::{self, Ended, GuardBinary, RUN_MARK, Spec, StartFailure, StartFailureKind};
+use crate::proxy::Proxy;
 use crate::sandbox;
 
 /// Between TERM and KILL.
@@ -36,7 +38,7 @@ const CHUNK: usize = 64 * 1024;
 const PIPE_BYTES: i32 = 1024 * 1024;
 
 pub(super) async fn drive(
-    plan: ProcessPlan,
+    mut plan: ProcessPlan,
     request: &RunRequest,
     guard: &GuardBinary,
     run: &mut Run,
@@ -45,11 +47,26 @@ pub(super) async fn drive(
 ) -> Option<Ended> {
     let status_file = request.dirs.control.join("status.json");
     let mark = format!("{}{}", request.mark_prefix(), random_word());
+    let proxy = match &plan.metered {
+        Some(metered) => match Proxy::start(metered, &run.meter).await {
+            Ok(proxy) => Some(proxy),
+            Err(error) => {
+                fail(run, outlet, format!("the proxy of the run cannot listen: {error}"));
+                return None;
+            }
+        },
+        None => None,
+    };
+    if let Some((metered, proxy)) = plan.metered.as_ref().zip(proxy.as_ref()) {
+        proxy.equip(metered, &mut plan.argv, &mut plan.env);
+        // However far the run is kept away from the rest, the proxy it must reach; and nobody else for its model.
+        let here = format!("http://{}:{}", std::net::Ipv4Addr::LOCALHOST, proxy.port());
+        plan.reach.endpoints = Url::parse(&here).into_iter().collect();
+    }
     let mut guarded = match start(&plan, request, guard, &mark, status_file.clone()).await {
         Ok(guarded) => guarded,
         Err(error) => {
-            let error = format!("the guard of the run cannot be started: {error}");
-            outlet.push(run.take(ToolEvent::Final(Final::failed(Failure::new(FailureClass::ProcessFailed, error)))));
+            fail(run, outlet, format!("the guard of the run cannot be started: {error}"));
             return None;
         }
     };
@@ -62,10 +79,20 @@ pub(super) async fn drive(
         None => parser.finish(ended.as_ref(), &mut last),
     }
     for event in last {
-        outlet.push(run.take(event));
+        run.take(event, outlet);
+    }
+    if let Some(proxy) = proxy {
+        proxy.close().await;
     }
     outlet.drain(run.stop.map(|_| PATIENCE_WITH_RECEIVER)).await;
+    run.hear_meter(outlet);
+    outlet.drain(run.stop.map(|_| PATIENCE_WITH_RECEIVER)).await;
     ended
+}
+
+/// A run that does not even begin.
+fn fail(run: &mut Run, outlet: &mut Outlet, error: String) {
+    run.take(ToolEvent::Final(Final::failed(Failure::new(FailureClass::ProcessFailed, error))), outlet);
 }
 
 /// The guard, and our ends of its pipes.
@@ -185,6 +212,7 @@ async fn oversee(
     let mut exited = None;
     // When the guard was told to end the run, and so must be gone soon.
     let mut told: Option<Instant> = None;
+    let meter = run.meter.clone();
     loop {
         let blocked = outlet.is_blocked();
         if exited.is_some() && stdout.is_none() && stderr.is_none() && !blocked {
@@ -207,6 +235,7 @@ async fn oversee(
                 None => {}
             },
             () = outlet.advance(), if blocked => run.forgive_wait(),
+            () = meter.changed() => {}
             read = read(&mut stdout, &mut out_chunk), if !blocked && stdout.is_some() => {
                 if read {
                     run.hear_raw(&out_chunk);
@@ -234,8 +263,9 @@ async fn oversee(
             }
         }
         for event in events.drain(..) {
-            outlet.push(run.take(event));
+            run.take(event, outlet);
         }
+        run.hear_meter(outlet);
         if run.stop.is_some() && told.is_none() && exited.is_none() {
             tell(guarded, &mut told).await;
         }

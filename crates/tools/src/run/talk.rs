@@ -21,6 +21,7 @@ pub(super) async fn drive(
     let (sink, mut said) = mpsc::channel(SLACK);
     let mut talk = conversation.hold(EventSink::new(sink));
     let (mut over, mut all_said) = (false, false);
+    let meter = run.meter.clone();
     while run.stop.is_none() && !(over && all_said) {
         let blocked = outlet.is_blocked();
         let watchdog = run.watchdog(blocked);
@@ -32,6 +33,7 @@ pub(super) async fn drive(
                 }
             }
             () = outlet.advance(), if blocked => run.forgive_wait(),
+            () = meter.changed() => {}
             event = said.recv(), if !blocked && !all_said => match event {
                 Some(event) => hear(run, outlet, event),
                 None => all_said = true,
@@ -42,9 +44,10 @@ pub(super) async fn drive(
                 while let Ok(event) = said.try_recv() {
                     hear(run, outlet, event);
                 }
-                outlet.push(run.take(ToolEvent::Final(end)));
+                run.take(ToolEvent::Final(end), outlet);
             }
         }
+        run.hear_meter(outlet);
     }
     // Closes the connection.
     drop(talk);
@@ -52,9 +55,11 @@ pub(super) async fn drive(
         hear(run, outlet, event);
     }
     outlet.drain(run.stop.map(|_| PATIENCE_WITH_RECEIVER)).await;
+    run.hear_meter(outlet);
+    outlet.drain(run.stop.map(|_| PATIENCE_WITH_RECEIVER)).await;
 }
 
 fn hear(run: &mut Run, outlet: &mut Outlet, event: ToolEvent) {
     run.hear(event.text_bytes());
-    outlet.push(run.take(event));
+    run.take(event, outlet);
 }

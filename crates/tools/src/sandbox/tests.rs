@@ -1,3 +1,5 @@
+#![cfg(target_os = "linux")]
+
 use std::collections::BTreeMap;
 
 use swarm_model::task::{Limits, TaskInput};

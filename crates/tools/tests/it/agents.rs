@@ -9,7 +9,7 @@ use serde_json::json;
 use swarm_model::task::{CostKind, Outcome};
 use swarm_model::tool::ToolHealth;
 use swarm_model::{FailureClass, Isolation};
-use swarm_tools::{Confinement, ToolEvent, ToolSettings};
+use swarm_tools::{Confinement, RunDirs, ToolEvent, ToolSettings};
 
 use crate::harness::{Bench, Done, eventually, n_sleeping};
 use crate::model_server::{Counted, ModelServer, Step};
@@ -130,9 +130,7 @@ impl Agent {
             real.server.questions().last().unwrap().body.to_string().contains("nested-42"),
             "the model was not told"
         );
-        if self.tool != "claude-code" {
-            assert_eq!(out, "nested-42\n0\n", "the command sees the key");
-        }
+        assert_eq!(out, "nested-42\n0\n", "the command sees the key");
     }
 
     /// In a sandbox it writes and runs commands as it does outside, reaches its model, and finds nothing.
@@ -306,6 +304,96 @@ impl Agent {
         assert_eq!(real.server.questions().len(), self.at_once);
     }
 
+    /// While it works, and afterwards, the key is in no process and in no file of the run's.
+    pub(crate) async fn holds_no_key(&self) {
+        let Some(mut real) = self.real("Run it", []).await else { return };
+        let mark = unique_mark();
+        let canary = format!("sk-canary-{mark}");
+        let key = real.bench.folder.path().join("key");
+        std::fs::write(&key, &canary).unwrap();
+        // As people do who know no better.
+        let variables = ["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"];
+        real.bench.variables = variables.into_iter().map(|name| (name, canary.clone())).collect();
+        let command = format!("env > env.txt; sh -c 'env > nested.txt; exec sleep 1000.{mark}'");
+        real.server.script([(self.shell)(&command), Step::say("done")]);
+        let going = real.bench.start();
+        eventually("the nested command runs", || n_sleeping(&mark) == 1).await;
+        let own = std::process::id().to_string();
+        let processes = std::fs::read_dir("/proc").unwrap().flatten().filter(|entry| {
+            let name = entry.file_name();
+            name.to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()) && name != own)
+        });
+        let mut n_seen = 0;
+        for process in processes {
+            for part in ["environ", "cmdline"] {
+                let Ok(content) = std::fs::read(process.path().join(part)) else { continue };
+                n_seen += usize::from(content.windows(mark.len()).any(|window| window == mark.as_bytes()));
+                assert!(!holds(&content, &canary), "{part} of {} holds the key", process.path().display());
+            }
+        }
+        assert!(n_seen > 0, "the processes of the run were not looked at");
+        let folders = |dirs: &RunDirs| [dirs.work.clone(), dirs.state.clone(), dirs.tmp.clone(), dirs.control.clone()];
+        let dirs = real.bench.request.dirs.clone();
+        let n_files: usize = folders(&dirs).iter().map(|folder| no_file_holds(folder, &canary)).sum();
+        assert!(n_files > 2, "the files of the run were not looked at");
+        let told = &real.server.questions()[0].headers[self.key.0];
+        assert!(told.ends_with(&canary), "the provider did not get the key");
+        going.cancel.cancel();
+        going.finish().await;
+        no_file_holds(&dirs.state, &canary);
+        no_file_holds(&dirs.work, &canary);
+    }
+
+    /// A model that calls a tool again and again ends at the budget, is warned of before, and goes on where it was.
+    pub(crate) async fn stays_within_its_budget(&self) {
+        const MOST: u64 = 40_000;
+        // Some tools notice a call that is repeated.
+        let calls = (0..100).map(|n| (self.shell)(&format!("true {n}")));
+        let Some(mut real) = self.real("Run it", calls).await else { return };
+        real.server.count_each(Counted { input: 4_000, output: 300, ..Counted::default() });
+        real.bench.request.limits.tokens = Some(MOST);
+        let done = real.bench.run().await;
+        assert_eq!(done.failure().0, FailureClass::Budget, "{:?}", done.outcome);
+        let Counted { input, output, .. } = real.server.counted();
+        let used = input + output;
+        assert!((MOST * 7 / 10..MOST * 12 / 10).contains(&used), "{used} of {MOST}");
+        let usage = &done.record.usage;
+        assert_eq!(usage.input_tokens.zip(usage.output_tokens), Some((input, output)));
+        assert_eq!(done.record.models.iter().map(|model| u64::from(model.calls)).sum::<u64>(), used / 4_300);
+        let warned =
+            |event: &&ToolEvent| matches!(event, ToolEvent::Notice(text) if text.contains("most of the budget"));
+        assert_eq!(done.events.iter().filter(warned).count(), 1);
+
+        assert!(done.record.session.is_some(), "{:?}", done.record);
+        real.bench.request.session = done.record.session;
+        real.bench.request.attempt = 2;
+        real.bench.request.limits.tokens = None;
+        real.server.script([Step::say("on it went")]);
+        assert_eq!(real.bench.run().await.result().text, "on it went");
+    }
+
+    /// An answer without an end is cut.
+    pub(crate) async fn ends_an_endless_answer(&self) {
+        const MOST: u64 = 30_000;
+        let Some(mut real) = self.real("Say hello", [Step::Endless("again-# ".to_owned())]).await else { return };
+        real.bench.request.limits.tokens = Some(MOST);
+        let done = real.bench.run().await;
+        assert_eq!(done.failure().0, FailureClass::Budget, "{:?}", done.outcome);
+        let usage = &done.record.usage;
+        let used = usage.input_tokens.unwrap() + usage.output_tokens.unwrap();
+        assert!((MOST / 2..MOST * 12 / 10).contains(&used), "{usage:?}");
+    }
+
+    /// Another model than the task allows is not even asked.
+    pub(crate) async fn asks_no_other_model(&self) {
+        let Some(mut real) = self.real("Say hello", [Step::say("Hello.")]).await else { return };
+        real.bench.request.limits.models = vec!["the-only-one".to_owned()];
+        let done = real.bench.run().await;
+        assert_eq!(done.failure().0, FailureClass::Refused, "{:?}", done.outcome);
+        assert!(done.failure().1.contains("the-only-one"), "{:?}", done.outcome);
+        assert!(real.server.questions().is_empty());
+    }
+
     pub(crate) async fn is_detected(&self, version: &str) {
         let Some(real) = self.real("x", []).await else { return };
         let adapter = real.bench.adapter();
@@ -319,6 +407,27 @@ impl Agent {
         let without_key = ToolSettings { api_key_file: None, url: None, own_login: Some(false), ..settings };
         assert!(matches!(adapter.detect(&without_key).await.health, ToolHealth::NeedsLogin { .. }));
     }
+}
+
+fn holds(content: &[u8], text: &str) -> bool {
+    content.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+/// How many files there are below a folder, none of which holds a text.
+fn no_file_holds(folder: &Path, text: &str) -> usize {
+    let mut n_files = 0;
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_dir() {
+            n_files += no_file_holds(&entry.path(), text);
+        } else if kind.is_file()
+            && let Ok(content) = std::fs::read(entry.path())
+        {
+            n_files += 1;
+            assert!(!holds(&content, text), "{} holds the key", entry.path().display());
+        }
+    }
+    n_files
 }
 
 /// Digits that no other test's commands carry.
@@ -353,6 +462,10 @@ macro_rules! agent_tests {
             any_prompt_arrives => takes_any_prompt(),
             a_cancel_in_the_middle_of_a_nested_command_leaves_nobody => leaves_nobody_behind(),
             many_run_at_once => runs_many_at_once(),
+            the_key_is_in_no_process_and_no_file => holds_no_key(),
+            a_runaway_ends_within_its_budget_and_can_go_on => stays_within_its_budget(),
+            an_endless_answer_is_cut => ends_an_endless_answer(),
+            a_model_that_is_not_allowed_is_not_asked => asks_no_other_model(),
             it_is_detected_with_its_version => is_detected($version),
         }
     };

@@ -382,20 +382,51 @@ async fn a_limit_on_tokens_bounds_the_reply() {
     for api in APIS {
         let server = ModelServer::start([Step::say("short")]).await.unwrap();
         let mut bench = api.bench(&server, &"word ".repeat(600));
-        bench.request.limits.tokens = Some(700);
+        bench.request.limits.tokens = Some(1_000);
         assert_eq!(bench.run().await.result().text, "short");
         let body = &server.questions()[0].body;
         let bound =
             [&body["max_tokens"], &body["generationConfig"]["maxOutputTokens"]].into_iter().find_map(Value::as_u64);
-        assert_eq!(bound, Some(700 - 3000 / 6), "{api:?}");
+        assert_eq!(bound, Some(1_000 - 3000 / 4), "{api:?}");
 
-        bench.request.limits.tokens = Some(400);
+        bench.request.limits.tokens = Some(700);
         assert_eq!(bench.run().await.failure().0, FailureClass::Budget);
         assert_eq!(server.questions().len(), 1, "a prompt beyond the limit is not sent");
 
         bench.request.limits.tokens = None;
         bench.request.limits.cost_microusd = Some(1);
         assert_eq!(bench.run().await.failure().0, FailureClass::Budget);
+        assert_eq!(server.questions().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_endless_answer_ends_at_the_budget() {
+    for api in APIS {
+        let server = ModelServer::start([Step::Endless("again-# ".to_owned())]).await.unwrap();
+        let mut bench = api.bench(&server, "go on and on");
+        bench.request.limits.tokens = Some(2_000);
+        let done = bench.run().await;
+        assert_eq!(done.failure(), (FailureClass::Budget, "the run used more than 2000 tokens"), "{api:?}");
+        let used = done.record.usage.input_tokens.unwrap() + done.record.usage.output_tokens.unwrap();
+        assert!((1_400..2_400).contains(&used), "{api:?} {used}");
+        assert!(done.partial().starts_with("again-0 "), "{api:?}");
+        let warned = |event: &&ToolEvent| matches!(event, ToolEvent::Notice(text) if text.contains("budget is used"));
+        assert_eq!(done.events.iter().filter(warned).count(), 1, "{api:?}");
+    }
+}
+
+#[tokio::test]
+async fn only_models_that_the_task_allows_are_asked() {
+    for api in APIS {
+        let server = ModelServer::start([Step::say("hello")]).await.unwrap();
+        let mut bench = api.bench(&server, "hi");
+        bench.request.limits.models = vec![api.model.0.to_owned()];
+        assert_eq!(bench.run().await.result().text, "hello", "{api:?}");
+        bench.request.limits.models = vec!["another".to_owned()];
+        let done = bench.run().await;
+        assert_eq!(done.failure().0, FailureClass::Refused);
+        assert!(done.failure().1.contains("(another)"), "{:?}", done.failure());
         assert_eq!(server.questions().len(), 1);
     }
 }

@@ -37,7 +37,7 @@ async fn its_answer_streams_while_it_is_made() {
     let done = going.finish().await;
     assert_eq!(done.result().text, "Hello from the script.");
     assert_eq!(done.text(), "Hello from the script.");
-    assert_eq!(done.result().usage.cost_kind, CostKind::Reported);
+    assert_eq!(done.result().usage.cost_kind, CostKind::Priced);
     assert_eq!(done.record.turns, Some(1));
 }
 

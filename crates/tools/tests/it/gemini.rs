@@ -91,3 +91,15 @@ async fn it_runs_no_command_that_the_owner_did_not_allow() {
     let results: Vec<_> = done.events.iter().filter_map(failed).collect();
     assert_eq!(results.first(), Some(&true), "{:?}", done.events);
 }
+
+#[tokio::test]
+async fn vertex_is_asked_through_the_proxy_too() {
+    let Some(mut real) = GEMINI.real("Say hello", [Step::say("Hello.")]).await else { return };
+    real.bench.settings.env.insert("GOOGLE_GENAI_USE_VERTEXAI".to_owned(), "true".to_owned());
+    let done = real.bench.run().await;
+    assert_eq!(done.result().text, "Hello.");
+    let question = &real.server.questions()[0];
+    assert!(question.line.contains("/publishers/google/models/"), "{}", question.line);
+    assert_eq!(question.headers["x-goog-api-key"], "sk-test");
+    assert_eq!(done.record.models[0].calls, 1);
+}

@@ -176,3 +176,18 @@ async fn detect(url: String) -> swarm_model::tool::ToolInfo {
     let settings = ToolSettings { url: Some(url), ..ToolSettings::default() };
     Registry::standard(&Variables::default()).get(&"ollama".parse().unwrap()).unwrap().detect(&settings).await
 }
+
+#[tokio::test]
+async fn a_limit_on_tokens_bounds_the_reply_and_ends_one_without_an_end() {
+    let server = ModelServer::start([Step::say("short")]).await.unwrap();
+    let mut bench = bench(server.url());
+    bench.request.limits.tokens = Some(1_000);
+    assert_eq!(bench.run().await.result().text, "short");
+    assert_eq!(server.questions()[0].body["options"]["num_predict"], 998);
+    server.script([Step::Endless("again-# ".to_owned())]);
+    let done = bench.run().await;
+    assert_eq!(done.failure().0, FailureClass::Budget, "{:?}", done.outcome);
+    let usage = &done.record.usage;
+    assert!(usage.output_tokens.is_some_and(|output| (900..1_200).contains(&output)), "{usage:?}");
+    assert_eq!(usage.cost_kind, CostKind::None);
+}

@@ -140,6 +140,41 @@ pub(crate) fn TextArea(
     }
 }
 
+/// A few lines, each of which says one thing.
+#[component]
+pub(crate) fn Lines(
+    /// Its id.
+    id: &'static str,
+    /// Its label.
+    label: &'static str,
+    /// Its text.
+    value: RwSignal<String>,
+    /// What may stand in it.
+    #[prop(into)]
+    hint: Signal<String>,
+    /// What is wrong with it.
+    #[prop(into)]
+    error: Signal<Option<String>>,
+) -> impl IntoView {
+    view! {
+        <div class="field" class:bad=move || error.get().is_some()>
+            <label for=id>{label}</label>
+            <textarea
+                id=id
+                class="mono lines"
+                rows="2"
+                spellcheck="false"
+                autocapitalize="off"
+                aria-describedby=format!("{id}-below")
+                aria-invalid=move || error.get().is_some().then_some("true")
+                prop:value=move || value.get()
+                on:input=move |event| value.set(event_target_value(&event))
+            ></textarea>
+            <Below id hint error />
+        </div>
+    }
+}
+
 /// One of several.
 #[component]
 pub(crate) fn Select(
@@ -156,6 +191,9 @@ pub(crate) fn Select(
     /// What there is to choose.
     #[prop(into)]
     choices: Signal<Vec<Choice>>,
+    /// What is wrong with the choice.
+    #[prop(optional, into)]
+    error: Signal<Option<String>>,
     /// Chooses.
     on_choose: impl Fn(String) + 'static,
 ) -> impl IntoView {
@@ -166,12 +204,18 @@ pub(crate) fn Select(
         choices.get().into_iter().map(option).collect_view()
     };
     view! {
-        <div class=if bare { "field bare" } else { "field" }>
+        <div class=if bare { "field bare" } else { "field" } class:bad=move || error.get().is_some()>
             <label for=id class:unseen=bare>{label}</label>
-            <select id=id prop:value=move || value.get() on:change=move |event| on_choose(event_target_value(&event))>
+            <select
+                id=id
+                aria-describedby=(!bare).then(|| format!("{id}-below"))
+                aria-invalid=move || error.get().is_some().then_some("true")
+                prop:value=move || value.get()
+                on:change=move |event| on_choose(event_target_value(&event))
+            >
                 {options}
             </select>
-            {(!bare).then(|| view! { <p class="below"></p> })}
+            {(!bare).then(|| view! { <Below id hint="" error /> })}
         </div>
     }
 }

@@ -5,9 +5,9 @@ use swarm_model::{TaskId, TaskStatus, WorkerId};
 use swarm_proto::tasks::Task;
 
 use super::first_run::FirstRun;
-use crate::strings::{home as text, task as task_text, tasks as tasks_text};
+use crate::strings::{home as text, limits as limits_text, task as task_text, tasks as tasks_text};
 use crate::view::swarm::Swarm;
-use crate::view::{door, home, task, words};
+use crate::view::{door, home, limits, task, words};
 use crate::web::browser::{self, use_moment};
 use crate::web::components::button::{Button, Weight};
 use crate::web::components::door::BigDoor;
@@ -76,7 +76,7 @@ fn Usual() -> impl IntoView {
                     <Queue />
                     <Done />
                 </div>
-                <div class="side"><Waiting /><Failures /></div>
+                <div class="side"><Limits /><Waiting /><Failures /></div>
             </div>
         </div>
     }
@@ -121,7 +121,7 @@ fn Queue() -> impl IntoView {
     let moment = use_moment();
     let queue = rows(live, |swarm| swarm.in_states(&[TaskStatus::Queued]).take(MOST_ROWS).cloned().collect());
     let row = move |task: Task| {
-        let note = task::note(&task, moment.get());
+        let note = live.swarm.with(|swarm| task::note(&task, swarm, moment.get()));
         view! {
             <a class="row-link queue-row" href=format!("/tasks/{}", task.number)>
                 <Sign glyph=task::state(&task).glyph />
@@ -176,6 +176,37 @@ fn Done() -> impl IntoView {
     }
 }
 
+/// The limits that accounts are at, where there are any.
+#[component]
+fn Limits() -> impl IntoView {
+    let live = use_live();
+    let moment = use_moment();
+    let lines = Memo::new(move |_| {
+        let moment = moment.get();
+        live.swarm.with(|swarm| limits::lines(limits::all(swarm), moment))
+    });
+    let row = |line: limits::Line| {
+        view! {
+            <li class="side-row">
+                <Sign glyph=task::Glyph::Parked />
+                <span>
+                    <span class="title">{line.who}</span>
+                    <span class="until">{line.until}</span>
+                    <span class="why">{line.why}</span>
+                </span>
+            </li>
+        }
+    };
+    view! {
+        <Show when=move || !lines.with(Vec::is_empty)>
+            <section>
+                <h2>{limits_text::AT_A_LIMIT}</h2>
+                <ul class="limits">{move || lines.get().into_iter().map(row).collect_view()}</ul>
+            </section>
+        </Show>
+    }
+}
+
 #[component]
 fn Waiting() -> impl IntoView {
     let live = use_live();
@@ -211,9 +242,9 @@ fn Failures() -> impl IntoView {
 
 /// A task that does not go on, with the reason.
 fn side_row(task: Task) -> impl IntoView {
-    let moment = use_moment();
-    let why = match (&task.error, task::note(&task, moment.get())) {
-        (Some(error), Some(note)) => format!("{note}: {error}"),
+    let (live, moment) = (use_live(), use_moment());
+    let why = match (&task.error, live.swarm.with(|swarm| task::note(&task, swarm, moment.get()))) {
+        (Some(error), Some(note)) if task.status == TaskStatus::Failed => format!("{note}: {error}"),
         (_, Some(note)) => note,
         (_, None) => task_text::FAILED.to_owned(),
     };

@@ -235,13 +235,15 @@ fn Acts(known: Known) -> impl IntoView {
 fn Next(known: Known) -> impl IntoView {
     let moment = use_moment();
     let next = Memo::new(move |_| {
-        let is_paused = known.live.swarm.with(Swarm::is_paused);
         let moment = moment.get();
-        known.placement.with(|placement| {
-            known
-                .task
-                .with(|task| task.as_ref().and_then(|task| task::next(task, placement.as_ref(), is_paused, moment)))
-        })
+        let next = |swarm: &Swarm| {
+            known.placement.with(|placement| {
+                known
+                    .task
+                    .with(|task| task.as_ref().and_then(|task| task::next(task, placement.as_ref(), swarm, moment)))
+            })
+        };
+        known.live.swarm.with(next)
     });
     move || {
         let next = next.get()?;

@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_navigate, use_query_map};
-use swarm_model::TaskNumber;
+use swarm_model::{TaskNumber, TaskStatus};
 use swarm_proto::client::ToViewer;
 use swarm_proto::tasks::Task;
 
@@ -247,6 +247,15 @@ fn TaskRow(rows: RwSignal<TaskList>, number: TaskNumber) -> impl IntoView {
             task.with(|task| task.as_ref().and_then(|task| read(task, moment)))
         }
     };
+    let note = Memo::new(move |_| {
+        let moment = moment.get();
+        live.swarm.with(|swarm| task.with(|task| task.as_ref().and_then(|task| task::note(task, swarm, moment))))
+    });
+    // On a phone the reason stands in place of the state that it explains.
+    let is_told = move || {
+        let waits = |task: &Task| matches!(task.status, TaskStatus::Queued | TaskStatus::Waiting);
+        note.with(Option::is_some) && task.with(|task| task.as_ref().is_some_and(waits))
+    };
     let machine = move || {
         task.with(|task| {
             let worker = task.as_ref().and_then(|task| task.worker_id);
@@ -255,10 +264,10 @@ fn TaskRow(rows: RwSignal<TaskList>, number: TaskNumber) -> impl IntoView {
     };
     view! {
         <li>
-            <a class="task-row" href=format!("/tasks/{number}") data-number=number.to_string()>
+            <a class="task-row" class:told=is_told href=format!("/tasks/{number}") data-number=number.to_string()>
                 <span class="number">{number.to_string()}</span>
                 <StateWord state />
-                <span class="what"><span class="title">{of(task::title)}</span>" "<span class="note">{timed(task::note)}</span></span>
+                <span class="what"><span class="title">{of(task::title)}</span>" "<span class="note" title=note>{note}</span></span>
                 <span class="machine">{machine}</span>
                 <span class="tool">{of(task::tool)}</span>
                 <span class="age right">{timed(|task, moment| Some(words::age(moment.now.since(task.created_at))))}</span>

@@ -11,6 +11,7 @@ use swarm_proto::workers::Worker;
 
 use crate::strings::workers as text;
 use crate::view::door::{self, Health, Stand};
+use crate::view::limits;
 use crate::view::list::Filter;
 use crate::view::task::Glyph;
 use crate::view::words;
@@ -114,17 +115,32 @@ fn Tools(worker: Memo<Option<Worker>>) -> impl IntoView {
             Health::NeedsLogin | Health::NotAllowed => Some(Glyph::NoMatch),
             Health::Missing => Some(Glyph::Cancelled),
         };
-        let class = if tool.health == Health::Ready { "tool" } else { "tool off" };
+        let class = match (tool.health, &tool.limit) {
+            (Health::Ready, None) => "tool",
+            (Health::Ready, Some(_)) => "tool limited",
+            (Health::NeedsLogin | Health::NotAllowed | Health::Missing, _) => "tool off",
+        };
         view! {
             <li class=class>
                 {sign.map(|glyph| view! { <Sign glyph /> })}
                 <span>{tool.name}</span>" "<span class="version">{tool.version}</span>" "{tool.word}
                 {(!tool.fix.is_empty()).then(|| view! { <span class="fix"><Prose text=tool.fix.clone() /></span> })}
+                {tool.limit.map(|limit| view! { <span class="limit"><Sign glyph=Glyph::Parked />{limit}</span> })}
             </li>
         }
     };
+    let live = use_live();
+    let moment = use_moment();
+    let tools = Memo::new(move |_| {
+        let moment = moment.get();
+        live.swarm.with(|swarm| {
+            let standing = limits::all(swarm);
+            worker
+                .with(|worker| worker.as_ref().map(|worker| door::tools(worker, standing, moment)).unwrap_or_default())
+        })
+    });
     let tools = move || {
-        let tools = worker.with(|worker| worker.as_ref().map(door::tools).unwrap_or_default());
+        let tools = tools.get();
         if tools.is_empty() {
             view! { <li class="tool off">{text::NO_TOOLS}</li> }.into_any()
         } else {

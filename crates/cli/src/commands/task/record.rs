@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use swarm_model::change::AttemptOutcome;
-use swarm_model::task::{CostKind, RunRecord, Usage};
+use swarm_model::task::{CostKind, ModelUse, RunRecord, Usage};
 use swarm_model::{Isolation, Timestamp};
 use swarm_proto::tasks::Attempt;
 
@@ -27,6 +27,7 @@ pub(super) fn record(attempt: &Attempt, machine: &str, now: Timestamp) -> String
         .maybe("isolation", record.isolation.map(Isolation::as_str))
         .maybe("did", did(record))
         .maybe("used", attempt.record.as_ref().map(|record| used(&record.usage)))
+        .maybe("asked", asked(&record.models))
         .maybe("exit code", record.exit_code.map(|code| code.to_string()))
         .maybe("note", attempt.has_late_result.then_some("its result came too late and changed nothing"))
         .maybe("it wrote", record.raw_tail.as_deref().map(last_lines).filter(|text| !text.is_empty()));
@@ -104,6 +105,16 @@ fn did(record: &RunRecord) -> Option<String> {
     .flatten()
     .collect();
     (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// Which models were asked, how often, and how long the slowest made it wait.
+fn asked(models: &[ModelUse]) -> Option<String> {
+    let one = |used: &ModelUse| {
+        let times = if used.calls == 1 { "once".to_owned() } else { format!("{} times", used.calls) };
+        let first = used.first_byte_ms.map(|ms| format!(", first byte within {}", span(Duration::from_millis(ms))));
+        format!("{} {times}{}", plain(&used.model), first.unwrap_or_default())
+    };
+    (!models.is_empty()).then(|| models.iter().map(one).collect::<Vec<_>>().join("\n"))
 }
 
 /// Tokens and money of one run, with how the money is known.

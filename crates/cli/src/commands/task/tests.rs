@@ -47,6 +47,10 @@ fn completed() -> serde_json::Value {
                 "input_tokens": 1200, "cache_read_tokens": 1000, "output_tokens": 30, "reasoning_tokens": 12,
                 "cost_microusd": 4200, "cost_kind": "reported",
             },
+            "models": [
+                { "model": "m1-latest", "calls": 4, "first_byte_ms": 1500, "usage": { "cost_kind": "reported" } },
+                { "model": "m1-small", "calls": 1, "usage": { "cost_kind": "unknown" } },
+            ],
         },
     })
 }
@@ -167,4 +171,17 @@ fn why_it_is_where_it_is() {
     }))
     .unwrap();
     insta::assert_snapshot!(plainly(&words::placement(&placement)));
+}
+
+#[test]
+fn one_that_waits_for_a_budget_at_the_second_of_its_models() {
+    let detail = "used 1,000 of 1,000 tokens; raise it with `garageswarm task budget 12 --tokens 2000`";
+    let waiting = task(serde_json::json!({
+        "status": "waiting", "wait_reason": "budget", "wait_detail": detail, "role": "coder", "attempt": 2,
+        "cascade": [{"tool": "codex"}, {"tool": "ollama", "model": "qwen3:8b"}, {"tool": "demo"}],
+        "tries": [{"tool": "codex", "attempt": 1, "class": "context_overflow", "error": "too\nlong"}],
+        "limits": {"tokens": 1000}, "used": {"tokens": 1000, "cost_microusd": 0},
+    }));
+    insta::assert_snapshot!(plainly(&words::show(&waiting, &Default::default(), now())));
+    assert!(words::submitted(&waiting).ends_with(&format!("and waits: {detail}")));
 }

@@ -1,13 +1,11 @@
 //! An answer as far as it has come, whoever gives it.
 
 use swarm_model::FailureClass;
-use swarm_model::task::{CostKind, Usage};
 
 use crate::adapter::EventSink;
 use crate::event::{Failure, Final, ToolEvent};
-use crate::prices::priced;
+use crate::meter::{Seen, Tokens};
 use crate::run::Tail;
-use crate::settings::ToolSettings;
 
 /// What is kept of a refusal's words.
 const MAX_REFUSAL: usize = 2_000;
@@ -23,28 +21,15 @@ pub(crate) enum End {
     Refused(String),
 }
 
-/// Tokens as a provider counts them; what it does not tell is absent. Those of a cache are not among `input`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Tokens {
-    pub(crate) input: Option<u64>,
-    pub(crate) output: Option<u64>,
-    pub(crate) cache_read: Option<u64>,
-    pub(crate) cache_write: Option<u64>,
-    /// What the provider says that it costs.
-    pub(crate) cost_microusd: Option<u64>,
-}
-
 /// The answer, and what is to be told of it.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    asked: String,
     model: String,
     is_named: bool,
-    settings: ToolSettings,
     text: Tail,
     n_calls: usize,
-    tokens: Tokens,
-    told: Tokens,
+    /// What the meter has not been told yet.
+    seen: Seen,
     end: Option<End>,
     /// What the model says in place of an answer.
     refusal: String,
@@ -54,16 +39,13 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(crate) fn new(model: String, settings: ToolSettings) -> Self {
+    pub(crate) fn new(model: String) -> Self {
         Self {
-            asked: model.clone(),
             model,
             is_named: false,
-            settings,
             text: Tail::default(),
             n_calls: 0,
-            tokens: Tokens::default(),
-            told: Tokens::default(),
+            seen: Seen::default(),
             end: None,
             refusal: String::new(),
             is_over: false,
@@ -79,6 +61,7 @@ impl Answer {
         }
         if let Some(model) = model.filter(|model| !model.is_empty()) {
             self.is_named = true;
+            self.seen.name(Some(model));
             model.clone_into(&mut self.model);
             self.events.push(ToolEvent::Model(model.to_owned()));
         }
@@ -88,6 +71,7 @@ impl Answer {
     pub(crate) fn text(&mut self, text: Option<&str>) {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
             self.text.push(text);
+            self.seen.piece(text.len() as u64);
             self.events.push(ToolEvent::Text(text.to_owned()));
         }
     }
@@ -95,6 +79,7 @@ impl Answer {
     /// A piece of the reasoning.
     pub(crate) fn thinking(&mut self, text: Option<&str>) {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
+            self.seen.piece(text.len() as u64);
             self.events.push(ToolEvent::Thinking(text.to_owned()));
         }
     }
@@ -108,19 +93,7 @@ impl Answer {
 
     /// Tokens so far; what is told anew replaces what was told.
     pub(crate) fn uses(&mut self, tokens: Tokens) {
-        let Tokens { input, output, cache_read, cache_write, cost_microusd } = tokens;
-        self.tokens = Tokens {
-            input: input.or(self.tokens.input),
-            output: output.or(self.tokens.output),
-            cache_read: cache_read.or(self.tokens.cache_read),
-            cache_write: cache_write.or(self.tokens.cache_write),
-            cost_microusd: cost_microusd.or(self.tokens.cost_microusd),
-        };
-        // What was read is known at once and may be the most of it; what is written changes with every piece.
-        if self.told.input.is_none() && self.tokens.input.is_some() {
-            self.told = self.tokens;
-            self.events.push(ToolEvent::Usage(self.usage()));
-        }
+        self.seen.count(tokens);
     }
 
     /// A piece of what the model says in place of an answer.
@@ -161,28 +134,9 @@ impl Answer {
         std::mem::take(&mut self.events)
     }
 
-    /// The usage, where it is another than was told.
-    pub(super) fn last_usage(&mut self) -> Option<ToolEvent> {
-        if self.tokens == self.told {
-            return None;
-        }
-        self.told = self.tokens;
-        Some(ToolEvent::Usage(self.usage()))
-    }
-
-    fn usage(&self) -> Usage {
-        let Tokens { input, output, cache_read, cache_write, cost_microusd } = self.tokens;
-        let usage = Usage {
-            input_tokens: input,
-            output_tokens: output,
-            cache_read_tokens: cache_read,
-            cache_write_tokens: cache_write,
-            ..Usage::default()
-        };
-        match cost_microusd {
-            Some(_) => Usage { cost_microusd, cost_kind: CostKind::Reported, ..usage },
-            None => priced(usage, &self.model, &self.asked, &self.settings),
-        }
+    /// What came since the last time, for the meter.
+    pub(super) fn take_seen(&mut self) -> Seen {
+        std::mem::take(&mut self.seen)
     }
 
     /// The end of the stream.

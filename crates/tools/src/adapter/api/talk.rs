@@ -8,7 +8,6 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response};
 use serde_json::Value;
 use swarm_model::FailureClass;
-use swarm_model::task::Limits;
 use swarm_model::time::{Clock, SystemClock};
 
 use super::{Answer, Ask, Dialect, Question, asked, headers, list, told_by};
@@ -18,25 +17,19 @@ use crate::catalogue::Listing;
 use crate::event::{Failure, Final, ToolEvent, head};
 use crate::framer::lossy;
 use crate::http;
-use crate::prices::{max_output, price_of};
+use crate::meter::{Call, Meter, Question as Counted};
 use crate::refusal::{MAX_BODY, Told};
-use crate::settings::ToolSettings;
 use crate::sse::{Events, TooLong};
 
 /// How long the connection may stay open behind the last event of an answer.
 const AFTER_END: Duration = Duration::from_secs(10);
-/// The least bytes of a prompt that make a token; a guess that is never too high.
-const BYTES_PER_TOKEN: u64 = 6;
-/// A bound on a reply that bounds none.
-const NO_BOUND: u64 = 128_000;
 
 /// One question and its streamed answer.
 #[derive(Debug)]
 pub(super) struct Talk {
     pub(super) dialect: &'static dyn Dialect,
     pub(super) account: Account,
-    pub(super) settings: ToolSettings,
-    pub(super) limits: Limits,
+    pub(super) meter: Meter,
     /// None takes the first that the server lists.
     pub(super) model: Option<String>,
     pub(super) system: Option<String>,
@@ -60,33 +53,28 @@ impl Talk {
             Some(model) => model.clone(),
             None => self.first_model().await?,
         };
-        let ask = Ask {
-            model: &model,
-            system: self.system.as_deref(),
-            prompt: &self.prompt,
-            bound: bound(
-                &self.limits,
-                self.system.as_deref().unwrap_or("").len() + self.prompt.len(),
-                &model,
-                &self.settings,
-            )?,
-        };
-        let response = self.send(&client, &ask, sink).await?;
-        let mut answer = Answer::new(model.clone(), self.settings.clone());
-        let read = self.read(response, &mut answer, sink).await;
-        if let Some(usage) = answer.last_usage() {
-            sink.emit(usage).await;
-        }
-        read?;
+        let system = self.system.as_deref();
+        let prompt_bytes = (system.unwrap_or("").len() + self.prompt.len()) as u64;
+        let question = Counted { model: &model, prompt_bytes, is_streamed: true, wished: None };
+        let call = self.meter.ask(question).map_err(|denied| denied.failure())?;
+        let ask = Ask { model: &model, system, prompt: &self.prompt, bound: call.bound() };
+        let response = self.send(&client, &ask, &call, sink).await?;
+        let mut answer = Answer::new(model.clone());
+        self.read(response, &mut answer, &call, sink).await?;
+        call.finish();
         answer.end(sink).await
     }
 
     /// Asks, and asks again without what the server does not know.
-    async fn send(&self, client: &Client, ask: &Ask<'_>, sink: &EventSink) -> Result<Response, Failure> {
+    async fn send(&self, client: &Client, ask: &Ask<'_>, call: &Call, sink: &EventSink) -> Result<Response, Failure> {
         let Question { url, mut body } = self.dialect.question(&self.account.base, ask);
         loop {
             let request = client.post(url.clone()).headers(headers(self.dialect, &self.account)).json(&body);
-            let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+            let response = request.send().await.map_err(|error| {
+                call.unreached();
+                self.unreachable(&error)
+            })?;
+            call.answered(response.status().as_u16());
             if response.status().is_success() {
                 return self.check_stream(response).await;
             }
@@ -116,7 +104,13 @@ impl Talk {
         Err(Failure::new(FailureClass::Server, format!("{who} answered with {kind} and not with events: {shown}")))
     }
 
-    async fn read(&self, response: Response, answer: &mut Answer, sink: &EventSink) -> Result<(), Failure> {
+    async fn read(
+        &self,
+        response: Response,
+        answer: &mut Answer,
+        call: &Call,
+        sink: &EventSink,
+    ) -> Result<(), Failure> {
         let (mut body, mut events) = (response.bytes_stream(), Events::new());
         while !answer.is_closed() {
             let was_over = answer.is_over();
@@ -142,9 +136,11 @@ impl Talk {
                     Ok(())
                 }
             };
+            let spent = call.note(answer.take_seen());
             for event in answer.take_events() {
                 sink.emit(event).await;
             }
+            spent.map_err(|denied| denied.failure())?;
             if let Err(TooLong(n)) = framed {
                 let who = self.who();
                 return Err(Failure::new(FailureClass::Server, format!("{who} sent an event of more than {n} bytes")));
@@ -221,30 +217,4 @@ impl Talk {
 enum Wrong {
     NoJson(String),
     Told(Box<Told>),
-}
-
-/// How many tokens a reply may have so that the run stays within its limits; none where it has none. A prompt that
-/// uses them up by itself is not even sent.
-pub(super) fn bound(
-    limits: &Limits,
-    prompt_bytes: usize,
-    model: &str,
-    settings: &ToolSettings,
-) -> Result<Option<u64>, Failure> {
-    let prompt = prompt_bytes as u64 / BYTES_PER_TOKEN;
-    let by_tokens = limits.tokens.map(|most| most.saturating_sub(prompt));
-    let by_cost = limits.cost_microusd.filter(|_| settings.free != Some(true)).and_then(|most| {
-        // What costs an unknown sum cannot be bounded by it.
-        price_of(model, prompt, settings).map(|price| price.affords(most, prompt))
-    });
-    match by_tokens.into_iter().chain(by_cost).min() {
-        Some(0) => Err(Failure::new(
-            FailureClass::Budget,
-            format!("the prompt alone, about {prompt} tokens, is more than the run may use"),
-        )),
-        // No reply is that long, and a server would refuse a bound that its model cannot reach.
-        Some(left) if left >= NO_BOUND => Ok(None),
-        Some(left) => Ok(Some(left.min(max_output(model)))),
-        None => Ok(None),
-    }
 }

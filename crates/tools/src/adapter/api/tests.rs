@@ -2,13 +2,13 @@ use serde_json::json;
 use swarm_model::task::{CostKind, Limits, Usage};
 use tokio::sync::mpsc;
 
-use super::talk::bound;
 use super::*;
 use crate::adapter::EventSink;
 use crate::adapter::anthropic_api::Anthropic;
 use crate::adapter::gemini_api::Gemini;
 use crate::adapter::openai_api::OpenAi;
 use crate::event::{Failure, Final, ToolEvent};
+use crate::meter::Question as Counted;
 
 fn base() -> Url {
     http::address("https://openrouter.ai/api/v1").unwrap()
@@ -20,25 +20,27 @@ async fn read(
     events: &[Value],
     is_closed: bool,
 ) -> (Vec<ToolEvent>, Result<Final, Failure>, Usage) {
-    let mut answer = Answer::new("asked".to_owned(), ToolSettings::default());
+    let meter = Meter::of(&Limits::default(), &ToolSettings::default());
+    let question = Counted { model: "asked", prompt_bytes: 0, is_streamed: true, wished: None };
+    let call = meter.ask(question).unwrap();
+    let mut answer = Answer::new("asked".to_owned());
+    call.answered(200);
     for event in events {
         dialect.read(&base(), event, &mut answer);
+        call.note(answer.take_seen()).unwrap();
     }
+    call.finish();
     if is_closed {
         answer.close();
     }
     let mut said = answer.take_events();
-    said.extend(answer.last_usage());
+    said.extend(meter.news());
     let (sink, mut notices) = mpsc::channel(8);
     let end = answer.end(&EventSink::new(sink)).await;
     while let Some(notice) = notices.recv().await {
         said.push(notice);
     }
-    let usage = said.iter().rev().find_map(|event| match event {
-        ToolEvent::Usage(usage) => Some(usage.clone()),
-        _ => None,
-    });
-    (said, end, usage.unwrap_or_default())
+    (said, end, meter.usage().unwrap())
 }
 
 fn has_notice(said: &[ToolEvent], part: &str) -> bool {
@@ -56,15 +58,10 @@ fn anthropic(stop_reason: &str) -> [Value; 4] {
 
 #[tokio::test]
 async fn the_count_of_a_message_is_cumulative_and_what_is_not_told_is_unknown() {
-    let (said, end, usage) = read(&Anthropic, &anthropic("end_turn"), true).await;
+    let (_, end, usage) = read(&Anthropic, &anthropic("end_turn"), true).await;
     assert_eq!(end.unwrap().text, "so far");
     assert_eq!((usage.input_tokens, usage.output_tokens, usage.cache_read_tokens), (Some(7), Some(9), Some(2)));
     assert_eq!((usage.cache_write_tokens, usage.cost_kind), (None, CostKind::Unknown));
-    let first = said.iter().find_map(|event| match event {
-        ToolEvent::Usage(usage) => Some(usage.clone()),
-        _ => None,
-    });
-    assert_eq!(first.unwrap().output_tokens, None, "nothing is written yet that could be counted");
 }
 
 #[tokio::test]
@@ -186,19 +183,4 @@ fn the_default_model_is_one_that_is_there() {
     assert_eq!(default(&OpenAi, "https://api.openai.com/v1", &["x"]).as_deref(), Some("gpt-5.4-mini"));
     assert_eq!(default(&OpenAi, "http://localhost:1234", &[]), None);
     assert_eq!(default(&Gemini, "https://x.example", &["gemini-pro-latest"]).as_deref(), Some("gemini-pro-latest"));
-}
-
-#[test]
-fn a_run_without_limits_is_not_bounded() {
-    let bound = |limits: Limits, model: &str| bound(&limits, 600, model, &ToolSettings::default());
-    assert_eq!(bound(Limits::default(), "m"), Ok(None));
-    let tokens = |tokens| Limits { tokens: Some(tokens), ..Limits::default() };
-    assert_eq!(bound(tokens(1_000_000), "m"), Ok(None));
-    assert_eq!(bound(tokens(1_100), "m"), Ok(Some(1_000)));
-    assert_eq!(bound(tokens(20_000), "m"), Ok(Some(8_192)));
-    assert_eq!(bound(tokens(20_000), "gpt-5"), Ok(Some(19_900)));
-    assert_eq!(bound(tokens(100), "m").unwrap_err().class, FailureClass::Budget);
-    let cost = Limits { cost_microusd: Some(10_200), ..Limits::default() };
-    assert_eq!(bound(cost.clone(), "claude-sonnet-5"), Ok(Some(1_000)));
-    assert_eq!(bound(cost, "m"), Ok(None));
 }

@@ -69,6 +69,7 @@ fn its_configuration_is_a_folder_of_its_own_unless_the_login_is() {
     let own = process(&request(None), &ToolSettings { own_login: Some(true), ..with_key() });
     assert_ne!(own.env.get(CONFIG_DIR).map(String::as_str), Some("/run/state/config"));
     assert!(!own.argv.iter().any(|word| word.starts_with("--setting-sources")));
+    assert!(own.metered.is_none() && plan.metered.is_some());
 }
 
 #[test]
@@ -91,20 +92,24 @@ fn what_is_missing_is_refused_with_a_way_to_mend_it() {
 
 #[test]
 fn a_key_of_the_environment_is_its_credential() {
-    let plan = |settings: &ToolSettings, of: &[(&str, &str)]| {
+    let process = |settings: &ToolSettings, of: &[(&str, &str)]| {
         let tool = ClaudeCode::new(of.iter().copied().collect());
         match tool.plan(&request(None), settings).unwrap().way {
-            Way::Process(process) => process.env,
+            Way::Process(process) => process,
             Way::Talk(_) => panic!("not a program"),
         }
     };
+    let plan = |settings: &ToolSettings, of: &[(&str, &str)]| process(settings, of).env;
     let unset = ToolSettings { path: with_key().path, ..ToolSettings::default() };
-    let env = plan(&unset, &[("ANTHROPIC_API_KEY", "k"), ("ANTHROPIC_BASE_URL", "https://gate.example/x/")]);
-    assert_eq!(
-        (env["ANTHROPIC_API_KEY"].as_str(), env["ANTHROPIC_BASE_URL"].as_str()),
-        ("k", "https://gate.example/x")
-    );
-    assert_eq!(env[CONFIG_DIR], "/run/state/config");
+    let asked = process(&unset, &[("ANTHROPIC_API_KEY", "k"), ("ANTHROPIC_BASE_URL", "https://gate.example/x/")]);
+    let metered = asked.metered.unwrap();
+    assert_eq!(metered.account.base.as_str(), "https://gate.example/x/");
+    assert_eq!((metered.account.key.unwrap().expose(), metered.token_variable), ("k", "ANTHROPIC_API_KEY"));
+    let named = |name: &&str| asked.env.contains_key(*name);
+    assert!(!["ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"].iter().any(named), "{:?}", asked.env.keys());
+    assert_eq!(asked.env[CONFIG_DIR], "/run/state/config");
+    // The token of a subscription is a login, which only the tool knows how to use.
+    assert!(process(&unset, &[("CLAUDE_CODE_OAUTH_TOKEN", "t")]).metered.is_none());
     let token = plan(&unset, &[("CLAUDE_CODE_OAUTH_TOKEN", "t")]);
     assert!(token["CLAUDE_CODE_OAUTH_TOKEN"] == "t" && !token.contains_key("ANTHROPIC_API_KEY"), "{:?}", token.keys());
 

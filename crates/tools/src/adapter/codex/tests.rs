@@ -74,7 +74,7 @@ fn a_value_never_becomes_a_flag() {
     --config=features.apps=false
     --config=shell_environment_policy.exclude=["CODEX_API_KEY"]
     --config=model_provider="garageswarm"
-    --config=model_providers.garageswarm={name="GarageSwarm",base_url="https://api.openai.com/v1",wire_api="responses",env_key="CODEX_API_KEY",request_max_retries=1,stream_max_retries=2}
+    --config=model_providers.garageswarm={name="GarageSwarm",base_url="http://proxy.invalid",wire_api="responses",env_key="CODEX_API_KEY",request_max_retries=1,stream_max_retries=2}
     --config=developer_instructions="be \"brief\"\u007f\n"
     -
     "#);
@@ -84,7 +84,7 @@ fn a_value_never_becomes_a_flag() {
 fn the_persons_own_login_keeps_its_home_model_and_provider() {
     let plan = process(&request(None), &ToolSettings { own_login: Some(true), ..with_key() });
     assert_ne!(plan.env.get(HOME).map(String::as_str), Some("/run/state/home"));
-    assert!(plan.needs.folders.is_empty());
+    assert!(plan.needs.folders.is_empty() && plan.metered.is_none());
     let has = |beginning: &str| plan.argv.iter().any(|word| word.starts_with(beginning));
     assert!(!has("--model") && !has("--config=features.plugins"), "{:?}", plan.argv);
     let own = process(&request(None), &with_key());
@@ -97,8 +97,11 @@ fn an_address_without_a_key_gets_the_persons_login_only_if_that_is_wanted() {
     let at = |url: &str, own_login| ToolSettings { url: Some(url.to_owned()), own_login, ..ToolSettings::default() };
     let provider = |settings: &ToolSettings| lines(settings).into_iter().find(|line| line.contains("base_url"));
     let own_server = provider(&at("http://127.0.0.1:1/v1/", None)).unwrap();
-    assert!(own_server.contains("base_url=\"http://127.0.0.1:1/v1\"") && !own_server.contains("auth"), "{own_server}");
-    assert!(provider(&at("http://127.0.0.1:1/v1", Some(true))).unwrap().contains("requires_openai_auth"));
+    assert!(own_server.contains(ADDRESS) && !own_server.contains("auth"), "{own_server}");
+    let metered = metered(&codex().identity(&at("http://127.0.0.1:1/v1/", None)).unwrap()).unwrap();
+    assert!(metered.account.base.as_str() == "http://127.0.0.1:1/v1/" && metered.account.key.is_none());
+    let login = provider(&at("http://127.0.0.1:1/v1", Some(true))).unwrap();
+    assert!(login.contains("base_url=\"http://127.0.0.1:1/v1\"") && login.contains("requires_openai_auth"), "{login}");
     assert_eq!(provider(&ToolSettings::default()), None);
 }
 

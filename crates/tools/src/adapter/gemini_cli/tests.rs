@@ -77,7 +77,7 @@ fn its_home_and_settings_are_its_own_unless_the_login_is_the_persons() {
     assert_eq!(told["general"]["maxAttempts"], 2);
     let own = process(&request(None), &ToolSettings { own_login: Some(true), ..with_key() });
     assert_ne!(own.env.get(HOME).map(String::as_str), Some("/run/state/home"));
-    assert!(own.needs.files.is_empty());
+    assert!(own.needs.files.is_empty() && own.metered.is_none());
 }
 
 #[test]
@@ -87,10 +87,13 @@ fn a_key_goes_where_the_tool_looks_for_it() {
         [("GOOGLE_API_KEY".to_owned(), "t".to_owned())].into_iter().chain(vertex).collect()
     };
     let plain = ToolSettings { env: env(None), ..with_key() };
-    assert_eq!(process(&request(None), &plain).env["GEMINI_API_KEY"], "t");
+    let metered = process(&request(None), &plain).metered.unwrap();
+    assert_eq!((metered.account.key.unwrap().expose(), metered.token_variable), ("t", "GEMINI_API_KEY"));
     assert_eq!(own_settings(&plain)["security"]["auth"]["selectedType"], "gemini-api-key");
     let vertex = ToolSettings { env: env(Some("GOOGLE_GENAI_USE_VERTEXAI")), ..with_key() };
-    assert!(!process(&request(None), &vertex).env.contains_key("GEMINI_API_KEY"));
+    let metered = process(&request(None), &vertex).metered.unwrap();
+    assert_eq!((metered.address_variable, metered.token_variable), (Some("GOOGLE_VERTEX_BASE_URL"), "GOOGLE_API_KEY"));
+    assert_eq!(metered.account.base.as_str(), "https://aiplatform.googleapis.com/");
     assert_eq!(own_settings(&vertex)["security"]["auth"]["selectedType"], "vertex-ai");
 }
 

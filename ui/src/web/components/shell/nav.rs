@@ -14,8 +14,13 @@ use crate::web::components::icon::{Draw, Icon};
 use crate::web::live::use_live;
 
 /// The pages.
-const PAGES: [(&str, &str, Icon); 3] =
-    [("/", text::HOME, Icon::Home), ("/tasks", text::TASKS, Icon::Tasks), ("/workers", text::WORKERS, Icon::Workers)];
+const PAGES: [(&str, &str, Icon); 5] = [
+    ("/", text::HOME, Icon::Home),
+    ("/tasks", text::TASKS, Icon::Tasks),
+    ("/workers", text::WORKERS, Icon::Workers),
+    ("/tools", text::TOOLS, Icon::Tools),
+    ("/usage", text::USAGE, Icon::Usage),
+];
 
 /// The page about oneself, which stands apart.
 const ACCOUNT: &str = "/account";

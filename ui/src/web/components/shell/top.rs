@@ -74,6 +74,8 @@ fn name_of(path: &str) -> &'static str {
         "/" => text::HOME,
         "/tasks" => text::TASKS,
         "/workers" => text::WORKERS,
+        "/tools" => text::TOOLS,
+        "/usage" => text::USAGE,
         "/account" => text::ACCOUNT,
         _ => "",
     }

@@ -5,8 +5,8 @@ use leptos::task::spawn_local;
 use swarm_proto::tasks::TaskArtifact;
 
 use super::Known;
-use crate::strings::task as text;
-use crate::view::{facts, placement, words};
+use crate::strings::{record as record_text, task as text};
+use crate::view::{facts, placement, record, words};
 use crate::web::browser::{self, use_moment};
 use crate::web::components::glyph::Sign;
 use crate::web::components::icon::{Draw, Icon};
@@ -43,24 +43,54 @@ fn Facts(known: Known) -> impl IntoView {
 
 #[component]
 fn Attempts(known: Known) -> impl IntoView {
-    let moment = use_moment();
-    let lines = Memo::new(move |_| {
-        let moment = moment.get();
-        let name = |worker| known.live.swarm.with(|swarm| swarm.machine_name(worker));
-        known.attempts.with(|attempts| facts::attempts(attempts, name, moment))
+    let numbers = Memo::new(move |_| {
+        known.attempts.with(|attempts| attempts.iter().rev().map(|attempt| attempt.attempt).collect::<Vec<_>>())
     });
-    let line = |line: facts::AttemptLine| {
-        view! {
-            <li><Sign glyph=line.glyph /><b>{line.attempt}</b><span>{line.words}</span><span class="value">{line.took}</span></li>
-        }
-    };
     view! {
         <section class="part">
             <h3>{text::ATTEMPTS}</h3>
-            <Show when=move || !lines.with(Vec::is_empty) fallback=|| view! { <p class="meta">{text::NO_ATTEMPT}</p> }>
-                <ul class="attempts">{move || lines.get().into_iter().map(line).collect_view()}</ul>
+            <Show when=move || !numbers.with(Vec::is_empty) fallback=|| view! { <p class="meta">{text::NO_ATTEMPT}</p> }>
+                <ul class="attempts"><For each=move || numbers.get() key=|n| *n children=move |n| view! { <OneAttempt known n /> } /></ul>
             </Show>
         </section>
+    }
+}
+
+/// One attempt: a line that opens its record. It stays open while what it says changes.
+#[component]
+fn OneAttempt(known: Known, n: u32) -> impl IntoView {
+    let moment = use_moment();
+    let attempt = Memo::new(move |_| {
+        known.attempts.with(|attempts| attempts.iter().find(|attempt| attempt.attempt == n).cloned())
+    });
+    let line = move || {
+        let attempt = attempt.get()?;
+        let name = known.live.swarm.with(|swarm| swarm.machine_name(attempt.worker_id));
+        let line = facts::attempt_line(&attempt, &name, moment.get());
+        Some(view! {
+            <Sign glyph=line.glyph /><b>{line.attempt}</b><span>{line.words}</span><span class="value">{line.took}</span>
+        })
+    };
+    let told = Memo::new(move |_| {
+        let moment = moment.get();
+        attempt.with(|attempt| attempt.as_ref().map(|attempt| record::facts(attempt, moment)).unwrap_or_default())
+    });
+    let fact = |(name, value): facts::Fact| view! { <div><dt>{name}</dt><dd>{value}</dd></div> };
+    let raw = Memo::new(move |_| attempt.with(|attempt| attempt.as_ref().and_then(record::raw_tail)));
+    let wrote = move || {
+        let raw = raw.get()?;
+        Some(view! {
+            <details class="raw"><summary>{record_text::IT_WROTE}</summary><pre tabindex="0">{raw}</pre></details>
+        })
+    };
+    view! {
+        <li>
+            <details class="attempt">
+                <summary>{line}</summary>
+                <dl class="facts">{move || told.get().into_iter().map(fact).collect_view()}</dl>
+                {wrote}
+            </details>
+        </li>
     }
 }
 
