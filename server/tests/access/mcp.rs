@@ -70,7 +70,7 @@ async fn every_tool_is_as_free_as_the_operation_behind_it() -> Result<()> {
         list["result"]["tools"].as_array().context("tools")?.iter().map(|tool| &tool["name"]).collect();
     let tools = tools(&cast);
     let mut asked: Vec<_> = tools.iter().map(|(name, ..)| json!(name)).collect();
-    named.sort_by_key(|name| name.to_string());
+    named.sort_by_key(ToString::to_string);
     asked.sort_by_key(ToString::to_string);
     assert_eq!(named, asked.iter().collect::<Vec<_>>(), "a tool without a line here");
 
@@ -100,7 +100,7 @@ async fn every_tool_is_as_free_as_the_operation_behind_it() -> Result<()> {
             let found = called(&cast.coordinator, cast.token(other), tool, arguments.clone()).await?;
             match &found {
                 Err(sentence) => {
-                    assert!(of_task && sentence.contains("There is no such task"), "{tool} by {other}: {sentence}")
+                    assert!(of_task && sentence.contains("There is no such task"), "{tool} by {other}: {sentence}");
                 }
                 Ok(answer) => assert!(!of_task && !answer.to_string().contains("safe is behind"), "{tool} by {other}"),
             }

@@ -1,6 +1,6 @@
 //! A real client of the protocol over HTTP: a task is handed in, watched, and ended.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
 use rmcp::model::{CallToolRequestParams, ClientConfig, ProgressNotificationParam};
@@ -20,7 +20,7 @@ struct Patient(Arc<Mutex<Vec<String>>>);
 
 impl ClientHandler for Patient {
     async fn on_progress(&self, params: ProgressNotificationParam, _context: NotificationContext<RoleClient>) {
-        self.0.lock().unwrap().extend(params.message);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(params.message);
     }
 
     fn get_info(&self) -> ClientConfig {

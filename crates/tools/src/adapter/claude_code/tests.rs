@@ -129,3 +129,19 @@ fn no_key_shows_in_a_debug_print() {
     let (plan, settings) = (process(&request(None), &with_key()), with_key());
     assert!(!format!("{plan:?}{settings:?}").contains("\"t\""));
 }
+
+#[test]
+fn arguments_of_the_owner_come_last_and_none_of_ours_is_among_them() {
+    let with =
+        |args: &[&str]| ToolSettings { args: args.iter().map(|word| (*word).to_owned()).collect(), ..with_key() };
+    let plan = process(&request(None), &with(&["--max-turns=3", "--add-dir=/srv"]));
+    assert_eq!(plan.argv[plan.argv.len() - 2..], ["--max-turns=3", "--add-dir=/srv"]);
+    let adapter = ClaudeCode::new(Variables::default());
+    for word in
+        ["--output-format=text", "--permission-mode=bypassPermissions", "--settings={}", "--resume", "-p", "hello"]
+    {
+        assert!(adapter.check(&with(&[word])).is_err(), "{word}");
+        let refused = adapter.plan(&request(None), &with(&[word]));
+        assert!(matches!(refused, Err(RefusalReason::ToolMissing { .. })), "{word}: {refused:?}");
+    }
+}

@@ -168,3 +168,16 @@ fn no_key_shows_in_a_debug_print() {
     let (plan, settings) = (process(&request(None), &with_key()), with_key());
     assert!(!format!("{plan:?}{settings:?}").contains("\"t\""));
 }
+
+#[test]
+fn arguments_of_the_owner_stand_before_the_mark_of_standard_input() {
+    let with = |word: &str| ToolSettings { args: vec![word.to_owned()], ..with_key() };
+    let plan = process(&request(None), &with("--config=model_reasoning_effort=high"));
+    assert_eq!(plan.argv[plan.argv.len() - 2..], ["--config=model_reasoning_effort=high", "-"]);
+    let adapter = Codex::new(Variables::default());
+    for word in
+        ["--json", "--sandbox=danger-full-access", "--config=sandbox_mode=x", "--config=model_providers.x={}", "-"]
+    {
+        assert!(adapter.check(&with(word)).is_err(), "{word}");
+    }
+}
