@@ -14,7 +14,7 @@ fn up_with(home: &Home, model: &ModelServer) -> Running {
     up.env("ANTHROPIC_API_KEY", "sk-scripted").env("ANTHROPIC_BASE_URL", model.url());
     let mut up = Running::start(up);
     up.wait_for("twice stops at once");
-    eventually(|| home.ok(&["worker", "status"]), |said| said.contains("anthropic-api"));
+    eventually(|| home.run(&["worker", "status"]), |said| said.stdout.contains("anthropic-api"));
     up
 }
 
