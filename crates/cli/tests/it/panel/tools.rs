@@ -175,7 +175,7 @@ async fn what_is_parked_says_until_when_and_goes_on_by_itself() {
             page.shot("parked-list").await;
             page.goto(&up.url()).await;
             page.sees("At a limit").await;
-            page.sees("Claude API with").await;
+            page.sees("usage limit reached (limit five_hour)").await;
             page.shot("parked-home").await;
 
             // The limit is over: nobody does anything, and nothing says it any more.
