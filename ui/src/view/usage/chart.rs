@@ -14,8 +14,8 @@ use crate::view::words;
 const MOST_DAYS: i64 = 31;
 /// The most bars that have their amount above them.
 const MOST_NAMED: usize = 10;
-/// About how many bars have their day below them.
-const LABELS: usize = 7;
+/// About how many bars have their day below them, where not all have.
+const LABELS: usize = 5;
 
 /// What the bars show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -119,7 +119,8 @@ pub fn chart(report: &UsageReport, span: Span, measure: Measure) -> Chart {
         return Chart::default();
     }
     let most = sums.values().map(|sums| measure.amount(sums)).max().unwrap_or(0).max(1);
-    let (n, step) = (sums.len(), sums.len().div_ceil(LABELS));
+    let n = sums.len();
+    let step = if n <= MOST_NAMED { 1 } else { n.div_ceil(LABELS) };
     let bar = |(place, (name, sums)): (usize, (String, UsageSums))| {
         let amount = measure.amount(&sums);
         let shown = measure.words(amount);

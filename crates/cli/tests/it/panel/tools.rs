@@ -14,7 +14,7 @@ fn up_with(home: &Home, model: &ModelServer) -> Running {
     up.env("ANTHROPIC_API_KEY", "sk-scripted").env("ANTHROPIC_BASE_URL", model.url());
     let mut up = Running::start(up);
     up.wait_for("twice stops at once");
-    eventually(|| home.ok(&["worker", "status"]), |said| said.contains("anthropic-api"));
+    eventually(|| home.run(&["worker", "status"]), |said| said.stdout.contains("anthropic-api"));
     up
 }
 
@@ -175,7 +175,7 @@ async fn what_is_parked_says_until_when_and_goes_on_by_itself() {
             page.shot("parked-list").await;
             page.goto(&up.url()).await;
             page.sees("At a limit").await;
-            page.sees("Claude API with").await;
+            page.sees("usage limit reached (limit five_hour)").await;
             page.shot("parked-home").await;
 
             // The limit is over: nobody does anything, and nothing says it any more.
