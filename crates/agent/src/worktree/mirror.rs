@@ -264,7 +264,7 @@ async fn identity(wanted: &Wanted, bounds: &Bounds<'_>) -> Result<String, NoTree
     for (key, unknown) in [("name", "GarageSwarm"), ("email", "garageswarm@localhost")] {
         let told = git.run(&["config", "--global", "--get", &format!("user.{key}")], bounds).await.unwrap_or_default();
         let is_known = wanted.source.is_of_owner() && !told.is_empty() && !told.contains(char::is_control);
-        lines.push_str(&format!("\t{key} = {}\n", quoted(if is_known { &told } else { unknown })));
+        lines.extend(["\t", key, " = ", &quoted(if is_known { &told } else { unknown }), "\n"]);
     }
     Ok(lines)
 }

@@ -128,7 +128,7 @@ pub fn chart(report: &UsageReport, span: Span, measure: Measure) -> Chart {
             percent: amount as f64 / most as f64 * 100.0,
             title: format!("{name}: {shown}"),
             amount: if n <= MOST_NAMED && amount > 0 { shown } else { String::new() },
-            label: if (n - 1 - place) % step == 0 { short(&name) } else { String::new() },
+            label: if (n - 1 - place).is_multiple_of(step) { short(&name) } else { String::new() },
             is_more: measure.is_more(&sums),
             is_last: place + 1 == n,
         }
