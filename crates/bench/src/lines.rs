@@ -2,11 +2,13 @@
 //! long poll that `garageswarm task logs -f` holds.
 
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use swarm_model::log::LogStream;
 use swarm_model::task::TaskInput;
+use swarm_model::time::SystemClock;
+use swarm_model::{Clock as _, Timestamp};
 use swarm_proto::tasks::{CreateTask, ReadLog};
 
 use crate::coordinator::Running;
@@ -34,12 +36,12 @@ pub(crate) async fn measure(binary: &Path) -> Result<Vec<Row>> {
     let (mut samples, mut after, mut n_lines) = (Samples::default(), 0, 0);
     loop {
         let page = client.task_log(task.task_id, &ReadLog { after, limit: None, wait_ms: 25_000 }).await?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+        let now = SystemClock.now();
         for entry in page.entries.iter().filter(|entry| entry.stream == LogStream::Stdout) {
-            let printed = Duration::from_nanos(entry.text.trim().parse().context("a line that is no time")?);
+            let printed: i64 = entry.text.trim().parse().context("a line that is no time")?;
             n_lines += 1;
             if n_lines > WARM_UP {
-                samples.push(now.saturating_sub(printed));
+                samples.push(now.since(Timestamp::from_micros(printed / 1_000)));
             }
         }
         after = page.next_after;
