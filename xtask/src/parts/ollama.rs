@@ -108,11 +108,3 @@ fn find(folder: &Path, name: &str) -> Result<Option<PathBuf>> {
     }
     Ok(None)
 }
-
-#[cfg(test)]
-mod temporary {
-    #[test]
-    fn build_it() {
-        super::build(std::path::Path::new("/root/.cache/garageswarm/target/parts")).unwrap();
-    }
-}

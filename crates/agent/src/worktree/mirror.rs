@@ -260,13 +260,13 @@ impl Mirror {
 /// Commits need an author, also in a sandbox: the machine owner's where there is one, and nobody else's ever.
 async fn identity(wanted: &Wanted, bounds: &Bounds<'_>) -> Result<String, NoTree> {
     let git = Git::of_source(&wanted.source, &wanted.mark)?;
-    let mut lines = "[user]\n".to_owned();
+    let mut lines = vec!["[user]\n".to_owned()];
     for (key, unknown) in [("name", "GarageSwarm"), ("email", "garageswarm@localhost")] {
         let told = git.run(&["config", "--global", "--get", &format!("user.{key}")], bounds).await.unwrap_or_default();
         let is_known = wanted.source.is_of_owner() && !told.is_empty() && !told.contains(char::is_control);
-        lines.extend(["\t", key, " = ", &quoted(if is_known { &told } else { unknown }), "\n"]);
+        lines.push(format!("\t{key} = {}\n", quoted(if is_known { &told } else { unknown })));
     }
-    Ok(lines)
+    Ok(lines.concat())
 }
 
 fn sweep(folder: &Path, goes: &dyn Fn(&str) -> bool, deep: bool) -> io::Result<()> {

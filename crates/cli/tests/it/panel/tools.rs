@@ -1,8 +1,8 @@
 //! What tools do, as the panel shows it: what they used, how they are, what a limit holds up, what each attempt was.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use serde_json::{Value, json};
+use swarm_model::Clock as _;
+use swarm_model::time::SystemClock;
 use swarm_testkit::model_server::{ModelServer, Step};
 
 use super::{Browser, Page, link};
@@ -156,8 +156,7 @@ async fn what_is_parked_says_until_when_and_goes_on_by_itself() {
             page.sees("Ready on 1 of 1 machine").await;
             page.fits("tools").await;
 
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-            let resets_at = i64::try_from((now + Duration::from_secs(40)).as_secs()).unwrap();
+            let resets_at = i64::try_from(SystemClock.now().as_unix_millis() / 1_000).unwrap() + 40;
             model.script([Step::quota_spent(resets_at), Step::say("It goes on.")]);
             home.ok(&["task", "submit", "--tool", "anthropic-api", "Into the limit"]);
             eventually(|| home.json(&["task", "show", "2"])["status"].clone(), |status| *status == "waiting");
