@@ -307,7 +307,7 @@ async fn a_limit_names_its_machines_and_the_registry_their_accounts() -> Result<
     let limits = ann.status().await?.limits;
     let [limit] = &limits[..] else { panic!("{limits:?}") };
     assert_eq!((limit.account.as_str(), &limit.workers[..]), ("key ...a1b2", &[attic.worker_id()][..]));
-    assert_eq!(limit.tools.iter().map(|tool| tool.as_str()).collect::<Vec<_>>(), ["demo"]);
+    assert_eq!(limit.tools.iter().map(swarm_model::ToolName::as_str).collect::<Vec<_>>(), ["demo"]);
     let tools = ann.tools().await?.items;
     let accounts: Vec<_> = tools.iter().map(|tool| (tool.name.as_str(), tool.workers[0].account.as_deref())).collect();
     assert_eq!(accounts, [("command", None), ("demo", Some("key ...a1b2"))]);
