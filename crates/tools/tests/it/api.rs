@@ -465,7 +465,7 @@ async fn what_is_missing_is_said_with_a_way_to_mend_it() {
         let server = ModelServer::start([]).await.unwrap();
         let wrong = detect(&api.bench_with(&server, "hi", WRONG_KEY)).await;
         let ToolHealth::NeedsLogin { fix } = &wrong.health else { panic!("{wrong:?}") };
-        assert!(fix.contains("garageswarm worker prefs set tools.") && !fix.contains(WRONG_KEY), "{fix}");
+        assert!(fix.contains("garageswarm tool login ") && !fix.contains(WRONG_KEY), "{fix}");
 
         let nobody = api.bench(&server, "hi");
         drop(server);
