@@ -29,7 +29,8 @@ impl Drop for Ollama {
     fn drop(&mut self) {
         // Asked to, it ends its runners; killed, it would leave them behind.
         if let Some(pid) = self.server.id() {
-            drop(killpg(Pid::from_raw(pid.cast_signed()), Signal::SIGTERM));
+            // One that is gone needs no signal.
+            killpg(Pid::from_raw(pid.cast_signed()), Signal::SIGTERM).unwrap_or_default();
         }
     }
 }
@@ -79,8 +80,8 @@ impl Ollama {
     async fn bring_models(&self) {
         let model = scripted_gguf();
         let digest = ring::digest::digest(&ring::digest::SHA256, &model);
-        let digest = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let digest = format!("sha256:{digest}");
+        let digest: Vec<String> = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = format!("sha256:{}", digest.concat());
         let blob = self.client.post(format!("{}/api/blobs/{digest}", self.url)).body(model).send().await.unwrap();
         assert_eq!(blob.status(), 201);
         for (name, trigger) in [("tiny", "assistant"), ("tiny-endless", "endless"), ("tiny-think", "thinking")] {
