@@ -1,6 +1,7 @@
 //! Every word of the panel, by page. Say what is, then why, then what happens next; sentence case; unknown is said.
 
 pub mod account;
+pub mod budgets;
 pub mod home;
 pub mod limits;
 pub mod log;

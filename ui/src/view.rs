@@ -2,6 +2,7 @@
 //! their own; time comes in as a [`words::Moment`].
 
 pub mod account;
+pub mod budgets;
 pub mod connection;
 pub mod door;
 pub mod facts;

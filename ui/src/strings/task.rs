@@ -37,6 +37,13 @@ pub const FACTS: &str = "Facts";
 pub const WORKER: &str = "Worker";
 pub const TOOL: &str = "Tool";
 pub const MODEL: &str = "Model";
+pub const MODELS: &str = "Models";
+pub const TRIED: &str = "Tried";
+pub const PASSED_OVER: &str = "passed over";
+pub const REPOSITORY: &str = "Repository";
+pub const ISOLATION: &str = "Isolation";
+pub const NETWORK: &str = "Network";
+pub const ONLY_ITS_MODEL: &str = "nothing but its own model";
 pub const PRIORITY: &str = "Priority";
 pub const LIMITS: &str = "Limits";
 pub const USED: &str = "Used";
@@ -196,4 +203,22 @@ pub fn advice(class: FailureClass) -> &'static str {
         FailureClass::Cancelled => "Retry starts it anew.",
         FailureClass::Lost => "The machine vanished while it ran this. Check it before you retry.",
     }
+}
+
+/// Who does it, best first, perhaps as what.
+pub fn cascade(role: Option<&str>, entries: &[String]) -> String {
+    let entries = entries.join(", then ");
+    role.map_or_else(|| entries.clone(), |role| format!("{role}: {entries}"))
+}
+
+pub fn tried(entry: &str, class: &str, why: &str) -> String {
+    format!("{entry}: {class}; {why}")
+}
+
+pub fn repository(url: &str, base: Option<&str>) -> String {
+    base.map_or_else(|| url.to_owned(), |base| format!("{url} from {base}"))
+}
+
+pub fn at_least(level: &str) -> String {
+    format!("at least {level}")
 }

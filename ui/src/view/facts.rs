@@ -26,6 +26,7 @@ pub fn facts(
     if let Some(model) = record.and_then(|record| record.model.clone()).or_else(|| task.model.clone()) {
         facts.push((text::MODEL, model));
     }
+    wishes(task, &mut facts);
     facts.push((text::PRIORITY, text::priority(task.priority.get())));
     if let Some(limits) = limits(task) {
         facts.push((text::LIMITS, limits));
@@ -41,6 +42,34 @@ pub fn facts(
         facts.push((text::ENDED, words::clock(ended, moment)));
     }
     facts
+}
+
+/// What was wished for beyond a tool and a model, and what came of the entries of a list so far.
+fn wishes(task: &Task, facts: &mut Vec<Fact>) {
+    let name = |tool: &str, model: Option<&str>| match model {
+        Some(model) => format!("{} {model}", words::tool(tool)),
+        None => words::tool(tool),
+    };
+    if !task.cascade.is_empty() {
+        let role = task.role.map(|role| words::capital(role.as_str()));
+        let names = task.cascade.iter().map(|entry| name(entry.tool.as_str(), entry.model.as_deref()));
+        facts.push((text::MODELS, text::cascade(role.as_deref(), &names.collect::<Vec<_>>())));
+    }
+    for tried in &task.tries {
+        let class = tried.class.map_or(text::PASSED_OVER, task::failure);
+        let name = name(tried.tool.as_str(), tried.model.as_deref());
+        facts.push((text::TRIED, text::tried(&name, &class.to_lowercase(), &tried.error)));
+    }
+    if let Some(repository) = &task.repository {
+        facts.push((text::REPOSITORY, text::repository(&repository.url, repository.base.as_deref())));
+    }
+    if let Some(level) = task.requirements.isolation {
+        facts.push((text::ISOLATION, text::at_least(level.as_str())));
+    }
+    if let Some(hosts) = &task.network {
+        let hosts = if hosts.is_empty() { text::ONLY_ITS_MODEL.to_owned() } else { hosts.join(", ") };
+        facts.push((text::NETWORK, hosts));
+    }
 }
 
 fn worker(task: &Task, machine: &impl Fn(swarm_model::WorkerId) -> String) -> String {
@@ -206,6 +235,28 @@ mod tests {
         assert_eq!(fact(&facts, "Tool"), Some("Claude Code 2.1.4"));
         assert_eq!(fact(&facts, "Worker"), Some("workbench"));
         assert_eq!(fact(&facts, "Limits"), None);
+    }
+
+    #[test]
+    fn a_list_of_models_says_what_came_of_each() {
+        let task = Task {
+            role: Some(swarm_model::Role::Coder),
+            cascade: vec!["codex".parse().unwrap(), "ollama:qwen3:8b".parse().unwrap()],
+            tries: vec![
+                serde_json::from_value(serde_json::json!({
+                    "tool": "codex", "attempt": 1, "class": "context_overflow", "error": "the prompt is too long",
+                }))
+                .unwrap(),
+            ],
+            network: Some(Vec::new()),
+            ..samples::task(1, TaskStatus::Running)
+        };
+        let facts = facts(&task, &[], name, MOMENT);
+        assert_eq!(fact(&facts, "Models"), Some("Coder: Codex, then Ollama qwen3:8b"));
+        let tried = fact(&facts, "Tried").unwrap();
+        assert!(tried.starts_with("Codex: ") && tried.ends_with("; the prompt is too long"), "{tried}");
+        assert_eq!(fact(&facts, "Network"), Some("nothing but its own model"));
+        assert_eq!(fact(&facts, "Repository"), None);
     }
 
     #[test]

@@ -5,9 +5,11 @@ use swarm_model::{TaskId, TaskStatus, WorkerId};
 use swarm_proto::tasks::Task;
 
 use super::first_run::FirstRun;
-use crate::strings::{home as text, limits as limits_text, task as task_text, tasks as tasks_text};
+use crate::strings::{
+    budgets as budgets_text, home as text, limits as limits_text, task as task_text, tasks as tasks_text,
+};
 use crate::view::swarm::Swarm;
-use crate::view::{door, home, limits, task, words};
+use crate::view::{budgets, door, home, limits, task, words};
 use crate::web::browser::{self, use_moment};
 use crate::web::components::button::{Button, Weight};
 use crate::web::components::door::BigDoor;
@@ -15,6 +17,7 @@ use crate::web::components::failure::{Loading, NotLoaded};
 use crate::web::components::glyph::Sign;
 use crate::web::components::icon::Icon;
 use crate::web::components::new_task::NewTaskOpen;
+use crate::web::components::prose::Prose;
 use crate::web::components::run::RunCard;
 use crate::web::live::{Live, use_live};
 
@@ -76,7 +79,7 @@ fn Usual() -> impl IntoView {
                     <Queue />
                     <Done />
                 </div>
-                <div class="side"><Limits /><Waiting /><Failures /></div>
+                <div class="side"><Limits /><Budgets /><Waiting /><Failures /></div>
             </div>
         </div>
     }
@@ -202,6 +205,39 @@ fn Limits() -> impl IntoView {
             <section>
                 <h2>{limits_text::AT_A_LIMIT}</h2>
                 <ul class="limits">{move || lines.get().into_iter().map(row).collect_view()}</ul>
+            </section>
+        </Show>
+    }
+}
+
+/// The budgets of which most is used, where there are any.
+#[component]
+fn Budgets() -> impl IntoView {
+    let live = use_live();
+    let moment = use_moment();
+    let lines = Memo::new(move |_| {
+        let moment = moment.get();
+        live.swarm.with(|swarm| budgets::lines(swarm, moment))
+    });
+    let row = |line: budgets::Line| {
+        let glyph = if line.is_spent { task::Glyph::WaitsForYou } else { task::Glyph::Starting };
+        view! {
+            <li class="side-row">
+                <Sign glyph=glyph />
+                <span>
+                    <span class="title">{line.whose}</span>
+                    <span class="until">{line.used}</span>
+                    <span class="why">{line.anew}</span>
+                </span>
+            </li>
+        }
+    };
+    view! {
+        <Show when=move || !lines.with(Vec::is_empty)>
+            <section>
+                <h2>{budgets_text::BUDGETS}</h2>
+                <ul class="limits">{move || lines.get().into_iter().map(row).collect_view()}</ul>
+                <p class="aside"><Prose text=budgets_text::HOW /></p>
             </section>
         </Show>
     }
