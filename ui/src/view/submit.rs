@@ -2,7 +2,7 @@
 
 mod more;
 
-pub use more::{More, Network, isolations, networks, roles};
+pub use more::{More, Network, isolations, networks, roles, rules_at_limit};
 
 use std::collections::BTreeSet;
 

@@ -2,7 +2,7 @@
 //! may use. Everything that is written down is sent, or said to be wrong.
 
 use swarm_model::task::{Limits, Repository, Requirements};
-use swarm_model::{Isolation, ModelChoice, Role, ToolName};
+use swarm_model::{AtLimit, Isolation, ModelChoice, Role, ToolName};
 use swarm_proto::tasks::CreateTask;
 
 use super::{Choice, Wrong};
@@ -60,6 +60,8 @@ pub struct More {
     pub repository: String,
     /// What to begin from.
     pub base: String,
+    /// What happens at a limit of an account; empty means the person's own rule.
+    pub at_limit: String,
     /// A level by its name; empty means as the machine does it.
     pub isolation: String,
     /// What the run may reach.
@@ -96,6 +98,7 @@ impl More {
         CreateTask {
             role,
             cascade,
+            at_limit: self.at_limit.parse().ok(),
             repository,
             network,
             requirements: isolation.map(|level| Requirements { isolation: Some(level), ..Requirements::default() }),
@@ -227,13 +230,16 @@ pub fn roles() -> Vec<Choice> {
 
 /// The levels of isolation to ask for.
 pub fn isolations() -> Vec<Choice> {
-    let levels = [
-        (Isolation::Own, text::ISOLATION_OWN),
-        (Isolation::Sandbox, text::ISOLATION_SANDBOX),
-        (Isolation::Container, text::ISOLATION_CONTAINER),
-    ];
+    let levels = [(Isolation::Own, text::ISOLATION_OWN), (Isolation::Sandbox, text::ISOLATION_SANDBOX)];
     let any = (String::new(), text::ISOLATION_ANY.to_owned());
     std::iter::once(any).chain(levels.map(|(level, words)| (level.to_string(), words.to_owned()))).collect()
+}
+
+/// What may happen at a limit of an account.
+pub fn rules_at_limit() -> Vec<Choice> {
+    let own = (String::new(), text::AT_LIMIT_OWN.to_owned());
+    let rules = [(AtLimit::Wait, text::AT_LIMIT_WAIT), (AtLimit::Next, text::AT_LIMIT_NEXT)];
+    std::iter::once(own).chain(rules.map(|(rule, words)| (rule.as_str().to_owned(), words.to_owned()))).collect()
 }
 
 /// What a run may reach, to choose from.
@@ -268,6 +274,7 @@ mod tests {
             list: text("codex\n\n ollama:qwen3:8b \n"),
             repository: text(" https://example.org/x.git "),
             base: text("main"),
+            at_limit: text("next"),
             isolation: text("sandbox"),
             network: Network::Some,
             hosts: text("example.org, *.crates.io\n192.168.1.20 [::1]"),
@@ -280,6 +287,7 @@ mod tests {
         assert_eq!(list, ["codex", "ollama:qwen3:8b"]);
         let repository = Repository { url: text("https://example.org/x.git"), base: Some(text("main")) };
         assert_eq!(sent.repository, Some(repository));
+        assert_eq!(sent.at_limit, Some(AtLimit::Next));
         assert_eq!(sent.requirements.unwrap().isolation, Some(Isolation::Sandbox));
         assert_eq!(sent.network.unwrap(), ["example.org", "*.crates.io", "192.168.1.20", "[::1]"]);
         let limits = sent.limits.unwrap();

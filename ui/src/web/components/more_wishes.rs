@@ -37,6 +37,8 @@ pub(crate) fn MoreWishes(
                 <Select id="isolation" label=text::ISOLATION value=Signal::derive(move || more.with(|more| more.isolation.clone())) choices=Signal::stored(submit::isolations())
                     on_choose=move |chosen| more.update(|more| more.isolation = chosen) />
             </div>
+            <Select id="at-limit" label=text::AT_LIMIT value=Signal::derive(move || more.with(|more| more.at_limit.clone())) choices=Signal::stored(submit::rules_at_limit())
+                on_choose=move |chosen| more.update(|more| more.at_limit = chosen) />
             <Lines id="list" label=text::LIST_OF_TOOLS value=field(|more| &mut more.list) hint=text::LIST_HINT error=error("list") />
             <div class="form-pair">
                 <TextField id="repository" label=text::REPOSITORY value=field(|more| &mut more.repository) hint=text::REPOSITORY_HINT error=error("repository") />
