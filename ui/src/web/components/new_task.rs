@@ -106,7 +106,10 @@ fn Form(open: RwSignal<bool>, prompt: RwSignal<String>, more: RwSignal<More>) ->
         });
     };
     Effect::new(move || {
-        (prompt.track(), more.track(), tool.track(), model.track());
+        prompt.track();
+        more.track();
+        tool.track();
+        model.track();
         wrong.set(Vec::new());
     });
     let keyed = move |event: ev::KeyboardEvent| {
