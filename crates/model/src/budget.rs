@@ -182,10 +182,15 @@ impl Budget {
 
     /// That it is used up, for people.
     pub fn sentence(&self, used: u64, now: Timestamp) -> String {
-        let until = self.period.ends(now).map(|end| format!(" until {end}")).unwrap_or_default();
+        let until = self.period.ends(now).map(|end| format!(" until {} UTC", Day::of(end))).unwrap_or_default();
         let used = self.unit.words(used);
-        let id = self.budget_id;
-        format!("{} is used up{until} ({used}); raise it with `garageswarm budget set {id}`", self.words())
+        let how = match self.unit {
+            BudgetUnit::Tokens => "--tokens",
+            BudgetUnit::Microusd => "--cost",
+        };
+        // People name one by the end of its id.
+        let id: String = self.budget_id.to_string().chars().skip(28).collect();
+        format!("{} is used up{until} ({used}); raise it with `garageswarm budget set {id} {how} N`", self.words())
     }
 }
 

@@ -29,7 +29,8 @@ pub(crate) enum BudgetCommand {
   garageswarm budget set --tokens 2000000 --worker attic --tool claude-code
   garageswarm budget set 01890a5d-ac96-774b-bcce-b302099a8057 --cost 10")]
 pub(crate) struct SetArgs {
-    /// The budget to change, by its id or the end of it; a new one where it is left out.
+    /// The budget to change, by its id or the end of it; where it is left out, the one of yours that counts the same,
+    /// or a new one.
     #[arg(conflicts_with_all = ["per", "worker", "user", "tool"])]
     budget: Option<String>,
     /// Tokens that may be used, in and out.
@@ -117,10 +118,28 @@ async fn set(args: SetArgs, context: &Context, client: &Client) -> Result<(), Fa
                 Per::Total => BudgetPeriod::Total,
             };
             let wish = CreateBudget { username: args.user, worker_id, tool: args.tool, period, unit, amount };
-            client.create_budget(&wish).await?
+            match same(client, &wish).await? {
+                Some(known) => client.change_budget(known.budget_id, &UpdateBudget { amount }).await?,
+                None => client.create_budget(&wish).await?,
+            }
         }
     };
     context.output.object(&budget, |budget| list(std::slice::from_ref(budget), context.now()))
+}
+
+/// The budget of the asker's making that counts the same already. What an admin set for somebody stands beside it.
+async fn same(client: &Client, wish: &CreateBudget) -> Result<Option<Budget>, Failure> {
+    let me = client.me().await?.user_id;
+    let is_same = |budget: &Budget| {
+        let is_of = match (wish.worker_id, &wish.username) {
+            (Some(worker), _) => budget.worker_id == Some(worker),
+            (None, Some(name)) => budget.username.as_ref() == Some(name),
+            (None, None) => budget.user_id == Some(me),
+        };
+        let counts = (budget.unit, budget.period, &budget.tool);
+        is_of && counts == (wish.unit, wish.period, &wish.tool) && budget.created_by == me
+    };
+    Ok(client.budgets().await?.items.into_iter().find(is_same))
 }
 
 /// The end of an id, by which people name it.

@@ -140,6 +140,12 @@ fn roles_and_budgets_are_chosen_at_the_command_line() {
     let id = budget["budget_id"].as_str().unwrap().to_owned();
     let raised = home.ok(&["budget", "set", &id[28..], "--tokens", "2000"]);
     assert!(raised.contains("2,000 tokens"), "{raised}");
+    let again = home.json(&["budget", "set", "--tokens", "3000", "--tool", "codex"]);
+    assert_eq!(again["budget_id"], id.as_str(), "one that counts the same is changed");
+    assert_ne!(home.json(&["budget", "set", "--tokens", "3000"])["budget_id"], id.as_str(), "another one counts more");
+    let other = home.json(&["budget", "list"])["items"].as_array().unwrap().clone();
+    let other = other.iter().find(|budget| budget["tool"].is_null()).unwrap()["budget_id"].as_str().unwrap().to_owned();
+    home.ok(&["budget", "remove", &other]);
     assert_eq!(home.run(&["budget", "set", &id, "--cost", "1"]).code, Some(2), "what it counts stays");
     assert!(home.ok(&["budget", "list"]).contains("codex"));
     home.ok(&["budget", "remove", &id]);

@@ -187,7 +187,7 @@ fn people_are_warned_once_and_then_everything_that_draws_on_it_waits_until_its_d
     let number = world.submit(spec());
     let sentence = world.wait_sentence(number);
     assert!(
-        sentence.starts_with("the person's budget of 1,000 tokens for a day is used up until 1970-01-02T"),
+        sentence.starts_with("the person's budget of 1,000 tokens for a day is used up until 1970-01-02 UTC (1,000 tokens); raise it with `garageswarm budget set "),
         "{sentence}"
     );
     assert_eq!(world.last_row(number).wait_until, Some(Day::of(world.now).ends()));
